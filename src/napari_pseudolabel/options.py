@@ -326,7 +326,7 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 
 def _fitting(kind: Any, value: Any) -> Any:
-    """Return a value as one of a type, `_UNFIT` where it is none; of texts, lists and paths every value counts as one."""
+    """Return a value as one of a type, `_UNFIT` where it is none; of lists and paths every value counts as one."""
     if isinstance(kind, UnionType) or get_origin(kind) is Union:
         found = (_fitting(one, value) for one in get_args(kind))
         return next((one for one in found if one is not _UNFIT), _UNFIT)
@@ -336,6 +336,8 @@ def _fitting(kind: Any, value: Any) -> Any:
         return None if value is None else _UNFIT
     if kind is bool:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else _UNFIT
+    if kind is str:
+        return value if isinstance(value, str) else _UNFIT
     if kind not in (int, float):
         return _UNFIT if value is None else value
     if isinstance(value, bool) or not isinstance(value, Real) or (kind is int and value % 1 != 0):

@@ -95,6 +95,16 @@ def test_which_of_several_stains_is_meant_is_asked(discs):
     chosen = pseudolabel.pseudo_label(image, strategy="otsu", settings=replace(QUICK, channel=1)).labels
     alone = pseudolabel.pseudo_label(discs[0], strategy="otsu", settings=QUICK).labels
     assert np.array_equal(chosen, alone)
+    named = pseudolabel.pseudo_label(image, strategy="otsu", settings=replace(QUICK, channel="gfp"))
+    assert np.array_equal(named.labels, alone)
+    assert named.report.settings.channel == 1
+    with pytest.raises(InputError, match=r"image has no channel Cy5; it has 0 \(DAPI\), 1 \(GFP\)\."):
+        pseudolabel.pseudo_label(image, strategy="otsu", settings=replace(QUICK, channel="Cy5"))
+    twice = replace(image, channel_names=("GFP", "GFP"))
+    with pytest.raises(InputError, match="channels 0 and 1 of image are all called GFP; give a number"):
+        pseudolabel.pseudo_label(twice, strategy="otsu", settings=replace(QUICK, channel="GFP"))
+    waves = replace(image, channel_names=("405", "488"))
+    assert waves.told_channel(488) == waves.told_channel("488") == 1
 
 
 def test_fine_tuning_keeps_the_same_corner_for_validation_and_goes_on(discs, tmp_path):
@@ -164,17 +174,52 @@ def test_what_is_no_label_or_no_class_is_one_sentence_from_python_too(labels, cl
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"pixel_size_um": "0,5"}, "Pixel size must be a number, not '0,5'."),
-        ({"pixel_size_um": True}, "Pixel size must be a number, not True."),
+        ({"pixel_size_um": "0,5"}, "pixel_size_um must be a number, not '0,5'"),
+        ({"pixel_size_um": True}, "pixel_size_um must be a number, not True"),
         ({"pixel_size_um": 1e9}, "Pixel size must be from 1e-05 to 10000"),
-        ({"pixel_size_um": (0.5, 0.5)}, "Pixel size must be a number"),
+        ({"pixel_size_um": (0.5, 0.5)}, "pixel_size_um must be a number"),
         ({"planes": [(1,), (1,)]}, "A plane is named twice"),
+        ({"planes": [1, [1]]}, "A plane is named twice"),
+        ({"planes": [2]}, "image has no plane 2; it has 2 planes."),
+        ({"planes": [(0, 0)]}, "image has no plane (0, 0); it has 2 planes."),
+        ({"planes": 1}, "planes must be a list (each a whole number or a list (each a whole number)), not 1"),
+        ({"planes": ["a"]}, "planes must be a list"),
+        (
+            {"settings": {"flips": 0}},
+            "settings must be LabelSettings, not a dict; give LabelSettings(**settings).",
+        ),
+        ({"region": (0, 0, 8, 8)}, "region must be Region, not (0, 0, 8, 8)"),
+        ({"segmenter": 5}, "segmenter must be text or a path, not 5"),
+        ({"image": None}, "An image is a path, an array or imaging.Image, not NoneType"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(discs, values, said):
     stack = np.stack([discs[0]] * 2)
     with pytest.raises(InputError, match=re.escape(said)):
-        pseudolabel.pseudo_label(stack, axes="ZYX", strategy="otsu", settings=QUICK, **values)
+        pseudolabel.pseudo_label(
+            **{"image": stack, "axes": "ZYX", "strategy": "otsu", "settings": QUICK, **values}
+        )
+
+
+def test_planes_of_a_stack_are_numbers():
+    stack = np.random.default_rng(0).random((3, 40, 50), np.float32)
+    found = pseudolabel.pseudo_label(
+        stack, axes="ZYX", strategy="otsu", settings=QUICK, planes=[0, np.int64(2)]
+    )
+    assert found.planes == ((0,), (2,))
+    with pytest.raises(InputError, match="whole numbers of pixels"):
+        Region(0, 0, 1.5, 3)
+
+
+def test_labels_of_another_image_of_the_same_shape_are_not_written(discs, tmp_path):
+    image, other = discs[0], discs[0].copy()
+    other[48, 45] += 1
+    found = pseudolabel.pseudo_label(image, strategy="otsu", settings=QUICK)
+    with pytest.raises(InputError, match="image does not hold the pixels that were labelled; give the image"):
+        pseudolabel.export(tmp_path / "labels.tif", found, other)
+    assert not [*tmp_path.iterdir()]
+    tifffile.imwrite(tmp_path / "same.tif", image)
+    pseudolabel.export(tmp_path / "labels.tif", found, tmp_path / "same.tif")
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,15 @@ def test_channels_and_positions_are_chosen_and_what_nobody_chose_is_said(
     assert not any("of which the first" in note for note in notes)
     tifffile.imwrite(tmp_path / "one.tif", tifffile.imread(path)[..., 3])
     np.testing.assert_array_equal(chosen, labels_made(cli, tmp_path, tiny_segmenter, tmp_path / "one.tif")[0])
+    names = tmp_path / "names.ome.tif"
+    channels = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP", "405", "Cy5"]}}
+    tifffile.imwrite(names, np.moveaxis(tifffile.imread(path), -1, 0), metadata=channels)
+    for channel in ("cy5", "Cy5", 3):
+        found, _ = labels_made(cli, tmp_path, tiny_segmenter, names, "--channel", channel)
+        np.testing.assert_array_equal(found, chosen)
+    ran = cli("segment", names, tmp_path / "no.tif", "--segmenter", tiny_segmenter, "--channel", "Cy3")
+    assert ran.code == 2
+    assert "names has no channel Cy3; it has 0 (DAPI), 1 (GFP), 2 (405), 3 (Cy5)" in ran.sentence
     assert any("4 channels" in note for note in labels_made(cli, tmp_path, tiny_segmenter, path)[1])
     images = [disc_image((40, 52), 1)[0], disc_image((32, 36), 2)[0]]
     with tifffile.TiffWriter(tmp_path / "two.ome.tif", ome=True) as tif:

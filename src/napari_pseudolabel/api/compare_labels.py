@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_pseudolabel.api.checked_arguments import checked_arguments
 from napari_pseudolabel.api.python_inputs import LabelsInput
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import not_labelled, read_sidecar, sidecar_path
@@ -48,6 +49,7 @@ class ComparedLabels:
     notes: tuple[str, ...] = ()
 
 
+@checked_arguments
 def evaluate(
     prediction: LabelsInput,
     reference: LabelsInput,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pseudolabel.api.python_inputs import ImageInput, opened
+from napari_pseudolabel.api.checked_arguments import checked_arguments
+from napari_pseudolabel.api.python_inputs import ImageInput, opened, told_planes
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.imaging.plane_key import pixels_key
 from napari_pseudolabel.models import load_segmenter, load_translator, named_checkpoints
 from napari_pseudolabel.models.proposals import Candidate, known_modalities, propose
 from napari_pseudolabel.strategies.choice.auto import AUTO
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "load_segmenter", "load_translator", "pseudo_label"]
 
 
+@checked_arguments
 def pseudo_label(
     image: ImageInput,
     *,
@@ -41,7 +44,7 @@ def pseudo_label(
     options: Any = None,
     folder: str | Path | None = None,
     region: Region | None = None,
-    planes: Sequence[tuple[int, ...]] | None = None,
+    planes: Sequence[int | Sequence[int]] | None = None,
     settings: LabelSettings | None = None,
     control: Control | None = None,
     models: LoadedModels | None = None,
@@ -68,7 +71,7 @@ def pseudo_label(
     folder
         Keeps what a strategy trains before it labels; needed by those.
     region, planes
-        What is labelled; None for all.
+        What is labelled, planes by their indices, ``[0, 5]`` in a stack or ``[(1, 0), (1, 5)]`` in a series of stacks; None for all.
     settings
         Flips, samples, seed, tiles, device; see docs/options.md.
     control
@@ -102,7 +105,7 @@ def pseudo_label(
         folder=None if folder is None else Path(folder),
         settings=settings,
         region=region,
-        planes=None if planes is None else tuple(planes),
+        planes=None if planes is None else told_planes(planes, layer),
     )
     if strategy == AUTO.name:
         if options is not None or folder is not None:
@@ -117,6 +120,7 @@ def pseudo_label(
     return job.run(control, models)
 
 
+@checked_arguments
 def export(
     path: str | Path,
     labels: PseudoLabel,
@@ -147,11 +151,16 @@ def export(
     Raises
     ------
     InputError
-        If the format cannot hold them, or the folder cannot be written to; nothing is half-written.
+        If the labels are of another image, the format cannot hold them, or the folder cannot be written to; nothing is half-written.
     """
     from napari_pseudolabel.strategies.writing_labels import write_result
 
     layer = opened(image, axes)
+    if labels.report.pixels not in ("", pixels_key(layer)):
+        whose = f", those of {name}" if (name := labels.report.source) != layer.name else ""
+        raise InputError(
+            f"{layer.name} does not hold the pixels that were labelled{whose}; give the image that the labels are of."
+        )
     told = write_result(_of_whole(labels, layer), layer, Path(path), format, confidence=confidence)
     return tuple(Path(file) for file in told["files"])
 

@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.api.checked_arguments import checked_arguments
 from napari_pseudolabel.api.compare_labels import check_values, checked_classes, image_of_array
 from napari_pseudolabel.api.known_labels import KnownLabels, known_labels
 from napari_pseudolabel.api.python_inputs import LabelsInput
@@ -42,6 +43,7 @@ class LabelMeasurement:
     notes: tuple[str, ...] = ()
 
 
+@checked_arguments
 def measure(
     labels: LabelsInput,
     classes: Mapping[str, int] | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +41,38 @@ def opened(image: ImageInput, axes: str | None = None, modality: str = "") -> Im
         found = image
     elif isinstance(image, str | Path):
         found = read(image, axes=axes)
-    else:
+    elif hasattr(image, "shape") or isinstance(image, Sequence):
         found = from_array(image, axes)
+    else:
+        raise InputError(
+            f"An image is a path, an array or imaging.Image, not {type(image).__name__}; correct it."
+        )
     return replace(found, modality=modality) if modality else found
+
+
+def told_planes(planes: Sequence[int | Sequence[int]], image: Image) -> tuple[tuple[int, ...], ...]:
+    """Return planes by their indices over the axes before Y and X.
+
+    Raises
+    ------
+    InputError
+        If there is no such plane.
+    """
+    leading = image.shape[:-2]
+    found = []
+    for plane in planes:
+        index = tuple(map(int, plane)) if isinstance(plane, Sequence | np.ndarray) else (int(plane),)
+        if len(index) != len(leading) or not all(
+            0 <= one < size for one, size in zip(index, leading, strict=True)
+        ):
+            has = (
+                f"{' x '.join(map(str, leading))} planes"
+                if leading
+                else "a single plane, so leave out planes"
+            )
+            raise InputError(f"{image.name} has no plane {plane}; it has {has}.")
+        found.append(index)
+    return tuple(found)
 
 
 def class_values(labels: LabelsInput, image: Image) -> NDArray[np.uint8]:

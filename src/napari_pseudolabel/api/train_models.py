@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pseudolabel.api.checked_arguments import checked_arguments
 from napari_pseudolabel.api.python_inputs import ImageInput, LabelsInput, class_values, opened
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 SPLIT = "split.json"
 
 
+@checked_arguments
 def carry(
     images: str | Path,
     out: str | Path,
@@ -100,6 +102,7 @@ def carry(
     return carry_to_folder(task, control or Control(), models or LoadedModels())
 
 
+@checked_arguments
 def fine_tune(
     images: Sequence[ImageInput],
     labels: Sequence[LabelsInput],

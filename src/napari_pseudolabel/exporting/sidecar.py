@@ -38,11 +38,12 @@ class ModelRecord(_Record):
 
 
 class SourceRecord(_Record):
-    """The image that was labelled; `position` says which of its file, where somebody chose."""
+    """The image that was labelled; `position` says which of its file, where somebody chose; `pixels` by what it is known again."""
 
     name: str = ""
     path: str | None = None
     position: int | str | None = None
+    pixels: str = ""
 
 
 class Provenance(_Record):

@@ -171,8 +171,8 @@ def check_channel(image: Image, channel: Channel | None) -> None:
     if channel is None and len(image.channel_names) > 1:
         told = ", ".join(f"{number} ({name})" for number, name in enumerate(image.channel_names))
         raise InputError(
-            f"{image.name} has {len(image.channel_names)} channels: {told}; say which by --channel, in Python by "
-            "LabelSettings(channel=0)."
+            f"{image.name} has {len(image.channel_names)} channels: {told}; say which by --channel, by number or name, in "
+            "Python by LabelSettings(channel=0)."
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from napari_pseudolabel.formats.image_sets import case_of
 from napari_pseudolabel.formats.ome_tiff import OME_TIFF
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.placement import Placement
+from napari_pseudolabel.imaging.plane_key import pixels_key
 from napari_pseudolabel.imaging.reading.own_files import described
 from napari_pseudolabel.labels.class_values import without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, not_labelled_class
@@ -210,6 +212,7 @@ def _write(
         notes += _about_values(content)
         if content.joined_along is not None:
             notes += content.options.words
+        notes += _about_source(content)
         fields = {**provenance, "export_notes": notes}
         if growing is not None:
             fields[IMAGES] = growing.told(fields)
@@ -240,6 +243,25 @@ def _about_values(content: FileContent) -> tuple[str, ...]:
     return without_class(
         content.labels, known, content.name, "taken for classes, and not for numbers of objects"
     )
+
+
+def _about_source(content: FileContent) -> tuple[str, ...]:
+    """Say that the image is not the one that was labelled, or was changed since, as far as its pixels tell."""
+    labelled = (content.provenance.get("source") or {}).get("pixels")
+    if (
+        content.source is None
+        or not labelled
+        or content.labels is None
+        or content.source.shape != content.labels.shape
+    ):
+        return ()
+    with suppress(InputError):  # it may be gone, and is not written everywhere
+        if pixels_key(content.source) != labelled:
+            return (
+                f"{content.source.name} does not hold the pixels that were labelled, by the provenance of the labels; it was taken for "
+                "their image all the same.",
+            )
+    return ()
 
 
 def _growing(chosen: Format, path: Path, folder: Path, content: FileContent) -> GrowingSet | None:

@@ -16,8 +16,9 @@ from napari_pseudolabel.imaging.placement import SQUARE_WITHIN, Placement
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.imaging.server_answers import is_of_a_server, meant, told
 
-Channel = int | Literal["mean", "luminance"]
-"""An index picks one channel; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
+Channel = int | Literal["mean", "luminance"] | str
+"""An index picks one channel, as does a name that its file gives it; ``mean`` averages all; ``luminance`` weighs red, green and blue."""
+COMBINED = ("mean", "luminance")
 
 Window = tuple[slice, slice]
 
@@ -217,7 +218,7 @@ class Image:
             values[np.isinf(values)] = np.nan
         if values.ndim == 2:
             return values
-        chosen = self.default_channel if channel is None else channel
+        chosen = self.default_channel if channel is None else self.told_channel(channel)
         # The channel axis may stand anywhere: count the slices before it.
         channel_axis = next(at for at, letter in enumerate(self.axes) if letter in "CS")
         position = sum(isinstance(part, slice) for part in key[:channel_axis])
@@ -232,7 +233,7 @@ class Image:
         leading = self.shape[:-2]
         if len(index) != len(leading) or not all(0 <= i < n for i, n in zip(index, leading, strict=True)):
             raise InputError(f"{self.name} has no plane {index}: it has {leading or 'a single plane'}.")
-        chosen = self._checked(self.default_channel if channel is None else channel)
+        chosen = self.told_channel(self.default_channel if channel is None else channel)
         rest = iter(index)
         spatial = dict(zip("YX", window or (slice(None), slice(None)), strict=True))
         samples: int | slice = chosen if isinstance(chosen, int) else slice(0, self.channels)
@@ -241,22 +242,44 @@ class Image:
             for letter in self.axes
         )
 
-    def _checked(self, channel: Channel) -> Channel:
-        """Return `channel`, which must exist; combinations of a single channel are that channel."""
+    def told_channel(self, channel: Channel) -> Channel:
+        """Return the index of a channel, or how channels are combined; of a single channel all combinations are that channel.
+
+        Raises
+        ------
+        InputError
+            If there is no such channel, or several have that name.
+        """
         count = self.channels
-        if isinstance(channel, (int, np.integer)):
-            if not 0 <= channel < count:
-                raise InputError(f"{self.name} has no channel {channel}; choose 0 to {count - 1}.")
+        if isinstance(channel, (int, np.integer)) and 0 <= channel < count:
             return int(channel) if count > 1 or set("CS") & set(self.axes) else 0
-        if channel not in ("mean", "luminance"):
-            raise InputError(f"{channel!r} is no channel; give an index, 'mean' or 'luminance'.")
+        if channel not in COMBINED:
+            return self._named_channel(str(channel))
         if count == 1:
             return 0
         if channel == "luminance" and count != 3:
             raise InputError(
                 f"{self.name} has {count} channels, so it has no luminance; give an index or 'mean'."
             )
-        return cast(Channel, channel)
+        return channel
+
+    def _named_channel(self, name: str) -> int:
+        """Index of the channel that the file calls so; names of dyes and wavelengths may be numbers."""
+        exact = [number for number, one in enumerate(self.channel_names) if name and one == name]
+        alike = [n for n, one in enumerate(self.channel_names) if name and one.casefold() == name.casefold()]
+        found = exact or alike
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = " and ".join(map(str, found))
+            raise InputError(f"The channels {listed} of {self.name} are all called {name}; give a number.")
+        if any(self.channel_names):
+            told = ", ".join(f"{number} ({one})" for number, one in enumerate(self.channel_names))
+            raise InputError(f"{self.name} has no channel {name}; it has {told}.")
+        count = f"0 to {self.channels - 1}" if self.channels > 1 else "0, the only one"
+        raise InputError(
+            f"{self.name} has no channel {name}, and its channels have no names; choose {count}."
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Box, Channel, Image, LayerStatistics
+from napari_pseudolabel.imaging.image import COMBINED
 from napari_pseudolabel.labels.object_size import LARGEST_CRUMB
 from napari_pseudolabel.models.fitting import channel_misfit
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
@@ -59,11 +60,17 @@ class ImageTask(ABC):
     def __post_init__(self) -> None:
         """Refuse planes that are named twice: a result would have a place for each, and be made once.
 
+        A channel that is named becomes its number: parts of the image, and who reads the provenance, know no names.
+
         Raises
         ------
         InputError
-            If one is.
+            If a plane is named twice, or the image has no such channel.
         """
+        channel = self.settings.channel
+        if isinstance(channel, str) and channel not in COMBINED:
+            settings = replace(self.settings, channel=self.image.told_channel(channel))
+            object.__setattr__(self, "settings", settings)
         if self.planes is not None and len(set(self.planes)) < len(self.planes):
             raise InputError("A plane is named twice; name each plane once.")
 

@@ -54,6 +54,8 @@ class RunReport:
         How the strategy was chosen among others; None where a person chose it.
     position
         Which image of its file was labelled, where somebody chose.
+    pixels
+        By what the image is known again, see `imaging.plane_key.pixels_key`; empty where nobody asked.
     confidence
         The temperature behind the confidence, and where it comes from; None after a mere translation.
     """
@@ -80,6 +82,7 @@ class RunReport:
     found: FoundScale | None = None
     choice: JsonObject | None = None
     position: Position | None = None
+    pixels: str = ""
     confidence: ConfidenceFit | None = None
     date: datetime = dataclasses.field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
@@ -98,6 +101,7 @@ class RunReport:
                 "path": self.source_path,
                 **({} if self.position is None else {"position": self.position}),
                 "modality": self.modality,
+                **({"pixels": self.pixels} if self.pixels else {}),
             },
             "models": [dataclasses.asdict(model) for model in self.models],
             "strategy": self.strategy,

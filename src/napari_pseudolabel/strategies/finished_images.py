@@ -20,6 +20,7 @@ from napari_pseudolabel.models import resolve
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import write_text
+from napari_pseudolabel.workspace.file_content import content_of
 
 RECORDS = ".finished"
 """Folder of the records, in that of the results; a result that is deleted is made again."""
@@ -87,8 +88,7 @@ class FinishedImages:
         files = [Path(file) for file in image.files] or [path] * (not remote)
         about = (
             __version__,
-            [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
-            or address_of(path),
+            content_of(file for file in files if file.is_file()) if files else address_of(path),
             _pieces(image) if remote or path.is_dir() else "",
             (image.axes, image.modality, image.shape, image.placement, image.position),
             [self._sum(ref) for ref in job.survey.checkpoints],
@@ -128,7 +128,7 @@ def _pieces(image: Image) -> str:
 
 
 def _stamp(path: Path, case: str = "") -> str:
-    """Content of a file; of a folder, which may be large, names, sizes and times of what is in it; of a part of a set, of its files.
+    """Content of a file; of a folder, see `content_of`; of a part of a set, of its files.
 
     Empty where a set does not hold the part.
     """
@@ -138,9 +138,4 @@ def _stamp(path: Path, case: str = "") -> str:
     if path.is_file():
         with path.open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
-    stats = sorted(
-        (one.relative_to(path).as_posix(), one.stat().st_size, one.stat().st_mtime_ns)
-        for one in path.rglob("*")
-        if one.is_file()
-    )
-    return sha256(repr(stats).encode()).hexdigest()
+    return content_of((one for one in path.rglob("*") if one.is_file()), path)

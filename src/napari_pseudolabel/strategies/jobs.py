@@ -14,6 +14,7 @@ from napari_pseudolabel.control import Control, Progress
 from napari_pseudolabel.imaging import measure, normalise, resample
 from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.imaging.places import looked_at
+from napari_pseudolabel.imaging.plane_key import pixels_key
 from napari_pseudolabel.imaging.small_planes import small_plane
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
 from napari_pseudolabel.models.assumed import assumed_line
@@ -253,6 +254,7 @@ class LabelJob(ImageTask):
             source=self.image.name,
             source_path=self.image.path,
             position=self.image.position,
+            pixels=pixels_key(self.image),
             models=(*tutor, *_used(survey)),
             settings=settings,
             factor=scale.factor,

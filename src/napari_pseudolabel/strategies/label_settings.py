@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Annotated, Literal
 
 from typing_extensions import override
@@ -124,7 +125,12 @@ class LabelSettings(Checked):
     tiles: TileSettings = TileSettings()
     channel: Annotated[
         Channel | None,
-        Option("Which channel of the image is labelled, or how they are combined.", least=0, listed=True),
+        Option(
+            "Which channel of the image is labelled, by number from 0 or by the name that its file gives it, or how they are combined.",
+            least=0,
+            listed=True,
+            form="NUMBER|NAME|mean|luminance",
+        ),
     ] = None
 
     @override
@@ -143,6 +149,11 @@ class Region:
     x0: int
     y1: int
     x1: int
+
+    def __post_init__(self) -> None:
+        """Raise InputError where a border is no whole number."""
+        if not all(isinstance(one, Integral) for one in (self.y0, self.x0, self.y1, self.x1)):
+            raise InputError(f"A region has whole numbers of pixels, Region(y0, x0, y1, x1), not {self}.")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -56,12 +56,15 @@ class FileFacts:
         A letter for each axis of the layer, without colours, where the file names them; else empty.
     differs
         How the layer shows something else than the file, a sentence or two; empty where it does not.
+    channel_names
+        Of its channels, where the file tells them.
     """
 
     pixel_size_um: float | None = None
     problem: str = ""
     axes: str = ""
     differs: str = ""
+    channel_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,7 @@ class FileQuestion:
             # Planes that nobody has named may be channels, which the dock asks about.
             letters if "C" in letters or "T" in letters else "",
             _TABLE if table else _difference(self.data, image),
+            image.channel_names,
         )
 
 

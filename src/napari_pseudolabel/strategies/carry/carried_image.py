@@ -32,6 +32,7 @@ from napari_pseudolabel.strategies.strategy import LabelRequest
 from napari_pseudolabel.strategies.writing_labels import write_result
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.workspace import write_text
+from napari_pseudolabel.workspace.file_content import content_of
 
 _REGIONS = 3
 _PICTURE_PX, _OVERVIEW_PX = 320, 200
@@ -137,10 +138,11 @@ def _content(target: Path, beside: Provenance) -> tuple[NDArray[np.integer], str
 
 def _key(path: Path, task: CarryTask, found: FoundWay) -> str:
     """By what an image is known that was labelled before: its file, the models, and how it is done."""
-    way, stat = found.chosen.way, path.stat()
+    way = found.chosen.way
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
     refs = [ref for ref in (way.translator, way.segmenter) if ref is not None]
     sums = [sha256(resolve(ref)) if resolve(ref).is_file() else ref for ref in refs]
-    about = path.name, stat.st_size, stat.st_mtime_ns, sums, way.strategy, task.settings, task.names
+    about = path.name, content_of(files, path.parent), sums, way.strategy, task.settings, task.names
     return blake2b(repr(about).encode(), digest_size=16).hexdigest()
 
 

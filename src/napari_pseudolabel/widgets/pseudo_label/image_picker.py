@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,9 @@ class ImagePicker(QObject):
         layer = self.layer()
         if layer is None:
             raise InputError("The image was removed; choose another one.")
-        return image_of(layer, 0 if self._view.choice().first_axis_channels else None)
+        image = image_of(layer, 0 if self._view.choice().first_axis_channels else None)
+        names = tuple(file_facts(layer).channel_names)
+        return replace(image, channel_names=names) if len(names) == image.channels else image
 
     @property
     def known(self) -> Image | None:
@@ -148,5 +151,6 @@ def _channels(image: Image | None) -> list[tuple[Channel | None, str]]:
     if "S" in image.axes:
         return [("luminance", "Luminance"), (0, "Red"), (1, "Green"), (2, "Blue"), mean]
     # Where nobody chooses, the run says that it took the first, and the list of many images asks.
-    numbered = ((index, f"Channel {index}") for index in range(image.channels))
+    names = image.channel_names or ("",) * image.channels
+    numbered = ((index, f"Channel {index}{f': {name}' * bool(name)}") for index, name in enumerate(names))
     return [(None, "The first, unless chosen"), *numbered, mean]
