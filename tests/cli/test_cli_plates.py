@@ -15,7 +15,7 @@ from zarr_server import serving
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.exporting import read_sidecar
 from napari_pseudolabel.imaging import ReadOptions, read
-from napari_pseudolabel.imaging.reading.file_images import images_in_file
+from napari_pseudolabel.imaging.reading.file_images import images_at, images_in_file
 from napari_pseudolabel.strategies.finished_images import FinishedImages
 
 
@@ -86,6 +86,28 @@ def test_all_fields_of_a_folder_of_plates_are_images(segment, tmp_path):
         "P_B2_0.ome.tif",
         "Q_B2_0.ome.tif",
     ]
+
+
+def test_positions_of_a_tiff_in_a_folder_are_images(segment, tmp_path, monkeypatch):
+    """As series of their own, or along an axis, as Micro-Manager writes them; what decides is read without the pixels."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with tifffile.TiffWriter(folder / "a.ome.tif", ome=True) as file:
+        for number, name in enumerate(("Pos 1", "Pos 2")):
+            file.write(picture(number), metadata={"axes": "YX", "Name": name})
+    tifffile.imwrite(folder / "b.tif", np.stack([picture(2), picture(3)]), metadata={"axes": "RYX"})
+    tifffile.imwrite(folder / "c.tif", picture(4))
+    with monkeypatch.context() as patch:
+        patch.setattr(tifffile.TiffPageSeries, "asarray", None)
+        found = images_at(folder)
+    assert [one.name for one in found] == ["a_Pos-1", "a_Pos-2", "b_0", "b_1", "c"]
+    for number, one in enumerate(found):
+        np.testing.assert_array_equal(one.read().plane(), picture(number))
+    ran = segment(folder, "--json")
+    assert ran.code == 0, ran.err
+    assert outputs(ran) == [f"{one.name}.ome.tif" for one in found]
+    told = [one["source"].get("position") for one in ran.json["results"]]
+    assert told == ["Pos 1", "Pos 2", 0, 1, None]
 
 
 def test_a_broken_and_a_missing_field_stop_no_other_and_are_named(segment, plate, tmp_path):

@@ -38,7 +38,12 @@ def test_what_is_learned_from_is_the_image_that_is_chosen(dock, viewer, qtbot, n
 def test_nobody_is_asked_for_a_size_that_is_measured(dock, name):
     choose(dock, name)
     measured = name in ("otsu", *NAMES)
-    assert dock.view.size_row.line.startswith("measured in" if measured else "not needed")
+    row = dock.view.size_row
+    assert row.line.startswith("measured in" if measured else "not needed")
+    # What learns from drawn fields has a size that a drawn object tells.
+    assert row.draw_button.isEnabled() == (name in NAMES)
+    if name not in NAMES:
+        assert f"Nothing has to be drawn: the size is {row.line}" in row.draw_button.toolTip()
 
 
 def test_what_is_made_to_learn_from_is_shown_until_another_strategy_is_chosen(dock, qtbot):

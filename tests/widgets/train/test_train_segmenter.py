@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from skimage.io import imsave
 from train_case import SHAPE, begin, confirm, finish, settle, truth
-from train_fakes import CLASSES, play, pseudo_label, score, tuned
+from train_fakes import CLASSES, MODELS, play, pseudo_label, score, tuned
 
 from napari_pseudolabel.collection.image_list import ImageList
 from napari_pseudolabel.collection.kept_labels import KeptLabels
@@ -298,15 +299,32 @@ def test_cancel_leaves_everything_as_it_was(dock, labels, viewer, runner, sessio
     assert session.used == []
 
 
-def test_a_model_that_cannot_learn_here_is_refused_before(dock, labels, qtbot, monkeypatch):
+def test_a_model_that_cannot_learn_here_is_refused_before(dock, labels, qtbot):
     confirm(dock, qtbot)
     assert dock.view.start_button.isEnabled()
     page = dock.segmenter
-    start = page._entry(page._start())
+    start = page._starts.get(page._start())
     foreign = replace(start, card=start.card.model_copy(update={"family": "cellpose"}))
-    monkeypatch.setattr(page, "_entries", (foreign,))
-    page.changed.emit()
+    page.set_models((foreign,))
     assert "(cellpose) cannot be trained further here" in dock.view.hint
+    assert not dock.view.start_button.isEnabled()
+
+
+@pytest.mark.parametrize("why", ["cellpose", "gone"])
+def test_so_is_one_that_was_opened_from_a_file(dock, labels, qtbot, runner, why):
+    confirm(dock, qtbot)
+    page = dock.segmenter
+    start = page._starts.get(page._start())
+    page.set_models([one for one in MODELS if one.ref != start.ref])
+    assert not runner.of("InspectModel")[1:], "it is looked into once"
+    ((number, job, lane),) = runner.of("InspectModel")
+    assert (job.path, job.kind, lane) == (start.ref, "segmenter", "local")
+    foreign = replace(start, card=start.card.model_copy(update={"family": "cellpose"}))
+    gone = replace(start, card=None, problem="It is not there any more; choose another model.")
+    runner.finished.emit(number, foreign if why == "cellpose" else gone)
+    settle(dock, qtbot)
+    said = "(cellpose) cannot be trained further here" if why == "cellpose" else gone.problem
+    assert said in dock.view.hint
     assert not dock.view.start_button.isEnabled()
 
 

@@ -13,14 +13,20 @@ from pathlib import Path
 
 from napari_pseudolabel.errors import InputError, SeveralImages
 from napari_pseudolabel.imaging.image import Image
-from napari_pseudolabel.imaging.reading.file_names import MICROSCOPE_SUFFIXES, images_in, is_image, stem
-from napari_pseudolabel.imaging.reading.image_files import ReadOptions
+from napari_pseudolabel.imaging.reading.file_names import (
+    MICROSCOPE_SUFFIXES,
+    TIFF_SUFFIXES,
+    images_in,
+    is_image,
+    stem,
+)
+from napari_pseudolabel.imaging.reading.image_files import ReadOptions, ask_which
 from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.imaging.reading.source import chosen_position
 
 _FIELD = re.compile(r"([A-Za-z]+)/(\d+)/([^/]+)")  # row, column and field of a plate
 
-_OF_SEVERAL = (".zarr", *MICROSCOPE_SUFFIXES)
+_OF_SEVERAL = (".zarr", *TIFF_SUFFIXES, *MICROSCOPE_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,7 @@ def images_at(path: str | Path, reading: ReadOptions | None = None) -> list[File
 
 
 def images_in_files(paths: Iterable[Path], reading: ReadOptions | None = None) -> list[FileImage]:
-    """Return the images of the files of a folder: one of each, but all of a plate, and of a file of a microscope.
-
-    Those are asked what they hold; a TIFF of several positions is not, because for that it would be read.
+    """Return the images of the files of a folder: one of each, but all of a plate, a file of a microscope, and a TIFF of several positions.
 
     Parameters
     ----------
@@ -125,7 +129,10 @@ def images_in_file(path: Path, reading: ReadOptions) -> list[FileImage]:
         If the file cannot be read, or the position picks nothing.
     """
     try:
-        replace(reading, position=None).image(path)
+        if reading.axes is None:
+            ask_which(path)
+        else:
+            replace(reading, position=None).image(path)
     except SeveralImages as several:
         names = several.names
     else:

@@ -12,6 +12,7 @@ from napari_pseudolabel.wording import some
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zarr")
 """Ends of names that folders are searched for; a file that is named may be called anything."""
+TIFF_SUFFIXES = (".tif", ".tiff")
 MICROSCOPE_SUFFIXES = (".czi", ".nd2", ".lif")
 """Of files that count where a folder holds no other image: what was saved of them often lies beside them."""
 _LONG_SUFFIXES = tuple(f".ome{suffix}" for suffix in (".tif", ".tiff", ".zarr"))

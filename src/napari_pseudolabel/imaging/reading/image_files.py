@@ -13,7 +13,7 @@ from napari_pseudolabel.errors import InputError, PseudolabelError
 from napari_pseudolabel.imaging.addresses import address_of
 from napari_pseudolabel.imaging.image import Image
 from napari_pseudolabel.imaging.reading.claims import check_lazy, check_tiff
-from napari_pseudolabel.imaging.reading.file_names import stem
+from napari_pseudolabel.imaging.reading.file_names import TIFF_SUFFIXES, stem
 from napari_pseudolabel.imaging.reading.label_values import as_labels
 from napari_pseudolabel.imaging.reading.microscope.microscope_files import microscope_kind
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
@@ -100,6 +100,24 @@ def read_labels(path: str | Path, *, axes: str | None = None, position: Position
         raise InputError(
             f"{address_of(path) or path} cannot be read; it may be damaged ({error})."
         ) from error
+
+
+def ask_which(path: Path) -> None:
+    """Raise SeveralImages where `read` would, of a TIFF file without reading its pixels; InputError as `read`."""
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        read(path)
+        return
+    from napari_pseudolabel.imaging.reading.reading_tiff import ask_tiff
+
+    with open_regular(path):
+        pass  # anything else may never end
+    check_tiff(path)
+    try:
+        ask_tiff(path)
+    except PseudolabelError:
+        raise
+    except Exception as error:  # decoders raise whatever they like
+        raise InputError(f"{path} cannot be read; it may be damaged or cut short ({error}).") from error
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from napari_pseudolabel.imaging.reading.tiff_colours import (
 from napari_pseudolabel.imaging.reading.tiff_series import (
     along_an_axis,
     are_equal_pages,
+    ask_along,
+    belongs_to_a_set,
     channel_names,
     chosen_series,
     described_elsewhere,
@@ -108,6 +110,17 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
     return Source(
         pixels.data, axes, steps, placement, (*notes, *told, *pixels.notes, *sizes.notes), files, names
     )
+
+
+def ask_tiff(path: Path) -> None:
+    """Raise SeveralImages where `read_tiff` would ask which image is meant; pixels are not read for that.
+
+    Of a set of files nothing is asked: each stands for the image that begins in it.
+    """
+    with _opened(path, one_by_one=False) as tif:
+        if not (tif.is_ome and belongs_to_a_set(tif.ome_metadata)):
+            series, _, _ = chosen_series(tif, path, None)
+            ask_along(series.axes, series.shape, path)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -92,7 +93,7 @@ def chosen_series(
     if len(found) == 1 and not incomplete and position not in names:
         # Positions may still lie along an axis.
         return found[0], position, ()
-    of_a_set = tif.is_ome and len(_files_named(tif.ome_metadata)) > 1
+    of_a_set = tif.is_ome and belongs_to_a_set(tif.ome_metadata)
     own = [one for one in found if of_a_set and path.name in _names_of_files(one)]
     if position is None and len(own) == 1:  # of the images of a set, that of this file
         told = f"It belongs to “{own[0].name}”, one of {len(found)} images of its set." if own[0].name else ""
@@ -135,6 +136,13 @@ def along_an_axis(
     at = axes.index(letter)
     number, notes = chosen_position(path, [""] * data.shape[at], position, ask=True)
     return data[(slice(None),) * at + (number,)], axes.replace(letter, ""), notes
+
+
+def ask_along(axes: str, shape: Sequence[int], path: Path) -> None:
+    """Raise SeveralImages where several positions lie along an axis."""
+    for letter, size in zip(axes, shape, strict=True):
+        if letter in _SIDE_BY_SIDE:
+            chosen_position(path, [""] * size, None, ask=True)
 
 
 def number_in_xml(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> int:
@@ -232,9 +240,10 @@ def _missing_files(xml: str | None, path: Path) -> list[str]:
     return [one for one in named if one and not (path.parent / one).is_file()]
 
 
-def _files_named(xml: str | None) -> set[str]:
+def belongs_to_a_set(xml: str | None) -> bool:
+    """Whether OME-XML describes several files."""
     found = _root(xml).iterfind(".//{*}TiffData/{*}UUID")
-    return {name for element in found if (name := element.get("FileName"))}
+    return len({name for element in found if (name := element.get("FileName"))}) > 1
 
 
 def _root(xml: str | None) -> ElementTree.Element:

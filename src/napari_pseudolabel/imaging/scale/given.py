@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Annotated
 
@@ -71,8 +71,8 @@ class Scale(Checked):
         return cls(object_size_px=length_px)
 
     def at(self, factor: float) -> Scale:
-        """Return a magnification, and the pixel size that was told: it counts for what is written of the labels."""
-        return Scale(factor=factor, pixel_size_um=self.pixel_size_um)
+        """Return a magnification, and the sizes that were told: that of a pixel counts for what is written of the labels."""
+        return replace(self, factor=factor)
 
     def overruled(self, name: str, placement: Placement) -> tuple[str, ...]:
         """Return sentences about sizes that were told, or stand in the file, and did not count because another one did.

@@ -344,6 +344,7 @@ class SizeController(QObject):
         row, facts, image, choice = self._row, self.facts, self._images.known, self._view.choice()
         strategy = registry.find(choice.strategy)
         prepares = not strategy.chosen_see_images
+        measures = bool(strategy.size_by) and strategy.preparation is None
         row.found = None if prepares else facts.found
         chosen = [self._models.chosen(role) for role in strategy.roles]
         ready = bool(chosen) and all(one is not None and one.problem is None for one in chosen)
@@ -351,7 +352,8 @@ class SizeController(QObject):
             image=image is not None,
             find=self._search is not None
             or (image is not None and ready and not prepares and not self._busy and not facts.problem),
-            draw=image is not None and (facts.awaited or self._grid[1] is not None),
+            draw=image is not None and not measures and (facts.awaited or self._grid[1] is not None),
+            why_not=f"Nothing has to be drawn: the size is {strategy.size_by}" if measures else "",
             shown=image is not None and facts.object_px is not None,
             reset=self._known.how in ("set", "drawn"),
         )

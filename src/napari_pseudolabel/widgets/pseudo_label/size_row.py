@@ -136,12 +136,14 @@ class SizeRow(QWidget):
         if stage:
             self.set_line(SizeLine(stage))
 
-    def set_possible(self, *, image: bool, find: bool, draw: bool, shown: bool, reset: bool) -> None:
-        """Say what can be pressed."""
+    def set_possible(
+        self, *, image: bool, find: bool, draw: bool, shown: bool, reset: bool, why_not: str = ""
+    ) -> None:
+        """Say what can be pressed, and why nothing is drawn where the model is not the reason."""
         self.slider.setEnabled(image)
         self.find_button.setEnabled(find)
         self.draw_button.setEnabled(draw)
-        self.draw_button.setToolTip(_DRAW if draw or not image else _NO_DRAW)
+        self.draw_button.setToolTip(_DRAW if draw or not image else why_not or _NO_DRAW)
         self.show_button.setEnabled(shown)
         self.reset_button.setEnabled(reset)
 

@@ -44,6 +44,7 @@ from napari_pseudolabel.widgets.train.live_preview import LivePreview, PreviewSc
 from napari_pseudolabel.widgets.train.model_comparison import Comparison
 from napari_pseudolabel.widgets.train.model_history_controller import ModelHistoryController, start_of
 from napari_pseudolabel.widgets.train.region_confirmation import RegionConfirmation
+from napari_pseudolabel.widgets.train.start_model import StartModels
 from napari_pseudolabel.widgets.train.train_choice import FolderPair, SegmenterChoice
 from napari_pseudolabel.widgets.train.train_context import TrainContext, TrainingController
 
@@ -71,7 +72,7 @@ class SegmenterController(TrainingController):
     def __init__(self, context: TrainContext, recent: RecentChoices) -> None:
         super().__init__(context, recent)
         self._page = context.view.segmenter
-        self._entries: Sequence[ModelEntry] = ()
+        self._starts = StartModels(context.runner)
         self._has_gpu = False
         self._training: _Training | None = None
         self._made: Record | None = None
@@ -99,6 +100,7 @@ class SegmenterController(TrainingController):
         self.models.changed.connect(self._on_start_changed)
         self.models.used.connect(lambda ref: context.session.segmenter_changed.emit(ref))
         self._confirming.changed.connect(self._check)
+        self._starts.changed.connect(self._on_start_changed)
         self._page.confirm_pressed.connect(self._confirming.confirm)
         self._page.labels.refilled.connect(self.fill)
         self._page.take_back.clicked.connect(self._confirming.take_back)
@@ -137,7 +139,7 @@ class SegmenterController(TrainingController):
 
     @override
     def set_models(self, entries: Sequence[ModelEntry]) -> None:
-        self._entries = entries
+        self._starts.set_listed(entries)
         translators = [(entry.ref, entry.title) for entry in entries if entry.kind == "translator"]
         self._page.pairs.set_translators(translators)
         self._on_start_changed()
@@ -235,6 +237,8 @@ class SegmenterController(TrainingController):
     def _show_readiness(self) -> None:
         layer, looked = self.layers.image_layer(), self._readiness
         start = self._start()
+        if all(str(entry.path) != start for entry in self.models.read.entries):  # those are our own
+            self._starts.look_into(start)
         if layer is None or looked is None:
             self._page.set_learns_from("")
         else:
@@ -253,14 +257,11 @@ class SegmenterController(TrainingController):
     def _title(self, ref: str) -> str:
         """Return what a model is called."""
         own = next((entry.name for entry in self.models.read.entries if str(entry.path) == ref), None)
-        return own or getattr(self._entry(ref), "title", "") or train_sentences.file_name(ref)
-
-    def _entry(self, ref: str | None) -> ModelEntry | None:
-        return next((entry for entry in self._entries if entry.ref == ref), None)
+        return own or getattr(self._starts.get(ref), "title", "") or train_sentences.file_name(ref)
 
     def _classes(self, labels: Labels | None) -> tuple[LabelClass, ...]:
         """Classes of the labels: as the layer knows them, else those of the model; empty if nobody does."""
-        entry = self._entry(self._start())
+        entry = self._starts.get(self._start())
         return (classes_of(labels) if labels is not None else ()) or (
             entry.card.classes if entry and entry.card else ()
         )
@@ -275,8 +276,10 @@ class SegmenterController(TrainingController):
             return train_sentences.NO_LABELS
         if self._readiness is None:
             return train_sentences.COUNTING
-        start = self._entry(self._start())
-        unfit = why_untrainable(start.card, start.title) if start is not None and start.card else None
+        start = self._starts.get(self._start())
+        unfit = None if start is None else start.problem
+        if start is not None and start.card is not None:
+            unfit = unfit or why_untrainable(start.card, start.title)
         return unfit or self._readiness.why_not or self._misfit()
 
     def _misfit(self) -> str | None:
@@ -284,7 +287,7 @@ class SegmenterController(TrainingController):
         labels, image = self.layers.labels_layer(), self.layers.image()
         made = made_of(labels) or Record("segmentation", ())
         refs = [made.translator.path] if made.translator is not None else []
-        entries = [self._entry(ref) for ref in (*refs, self._start())]
+        entries = [self._starts.get(ref) for ref in (*refs, self._start())]
         if image is None or None in entries[: len(refs)]:
             return None
         chain = [entry.link for entry in entries if entry is not None]
@@ -338,7 +341,7 @@ class SegmenterController(TrainingController):
         self._context.view.objects.set_colours(colours)
         if (chosen := self.layers.chosen()) is not None:
             source, labels, image = chosen
-            translator, segmenter = self._entry(job.translator), self._entry(job.segmenter)
+            translator, segmenter = self._starts.get(job.translator), self._starts.get(job.segmenter)
             gpu = self._has_gpu and job.settings.device != "cpu"
             side = preview_side(Scale(), image, translator, segmenter, gpu=gpu)
             self.live.begin(PreviewScene(source, labels, image, made, side))
