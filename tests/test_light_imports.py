@@ -82,6 +82,13 @@ ROWS = {
         "for name in names: importlib.import_module(f'napari_pseudolabel.widgets.{name}')",
         "napari qtpy",
     ),
+    "the Pseudo-label dock, without a search for garbage among all that napari made": (
+        "import gc, qtpy.QtWidgets; searches = []\n"
+        "gc.callbacks.append(lambda phase, _: searches.append(phase)); searches.clear()\n"
+        "import napari_pseudolabel.widgets.pseudo_label.dock\n"
+        "assert searches.count('start') <= 2, searches",
+        "torch scipy.sparse.csgraph skimage.morphology",
+    ),
     "docks": (
         "import napari_pseudolabel.widgets.pseudo_label.dock, napari_pseudolabel.widgets.export.dock,"
         "napari_pseudolabel.widgets.correct.dock, napari_pseudolabel.widgets.train.dock,"

@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from qtpy.QtWidgets import QApplication, QCheckBox, QDoubleSpinBox, QLabel, QSlider
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QDoubleSpinBox,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_pseudolabel.formats.ome_zarr import OmeZarrOptions
 from napari_pseudolabel.options import Checked, Option
@@ -50,7 +60,40 @@ def form(qtbot):
 
 
 def titles(form):
+    assert form.edits  # else nobody has seen them yet
     return [one.text() for one in form.findChildren(QLabel)]
+
+
+def test_rows_are_made_when_they_are_seen_and_tab_leads_through_them(qtbot):
+    """In their place, though controls that Qt learns of later come last otherwise; until then a form says what it was given."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    column, form = QVBoxLayout(window), OptionForm(Toy())
+    above, below = QPushButton("above"), QPushButton("below")
+    for one in (above, form, below):
+        column.addWidget(one)
+    form.hide()
+    window.show()
+    form.set_value(Toy(steps=7))
+    assert form.value() == Toy(steps=7)
+    assert not form.findChildren(QLabel)
+    form.show()
+    assert form.value() == Toy(steps=7)
+    assert form.findChildren(QLabel)
+    QApplication.processEvents()  # Qt shows what is added to a widget on the screen a moment later
+    order, part = [above], above.nextInFocusChain()
+    while part is not above:
+        if (
+            part.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and part.window() is window
+            and part.isVisibleTo(window)
+        ):
+            order.append(part)
+        part = part.nextInFocusChain()
+    heights = [one.mapTo(window, QPoint(0, 0)).y() for one in order if one.focusProxy() is None]
+    assert order[-1] is below
+    assert len(heights) > len(titles(form))
+    assert heights == sorted(heights)
 
 
 def test_a_form_begins_with_the_values_it_is_given(form):

@@ -425,10 +425,14 @@ def test_shortcuts_do_not_take_those_of_napari(dock, viewer):
 def test_every_control_says_what_it_does(dock):
     from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QPushButton, QToolButton
 
+    from napari_pseudolabel.widgets.common.option_form import OptionForm
+
+    forms = dock.view.findChildren(OptionForm)
+    assert sum(len(one.edits) for one in forms) > 25  # rows are made when they are seen, or asked for
     controls = [
         w for kind in (QComboBox, QPushButton, QAbstractSpinBox) for w in dock.view.findChildren(kind)
     ]
-    assert len(controls) > 15
+    assert len(controls) > 40
     assert [w for w in controls if not w.toolTip() and not isinstance(w.parent(), QToolButton)] == []
 
 

@@ -61,7 +61,7 @@ def test_an_added_strategy_is_in_the_list_with_sentences_and_picture(dock, viewe
     assert view.preview_button.isVisible()
     assert (view.hint, view.assumed) == ("", "")
     level = view.own["threshold"].edits["level"]
-    assert level.native.isVisible()
+    qtbot.waitUntil(level.native.isVisible)
     assert level.native.toolTip() == "What is brighter is labelled, from 0 to 1."
     assert level.value == 0.5
     level.value = 0.75
@@ -98,7 +98,7 @@ def test_an_added_strategy_that_prepares_asks_for_its_options_learns_once_and_la
     view.show()
     choose(dock, "learned")
     share = view.own["learned"].edits["share"]
-    assert share.native.isVisible()
+    qtbot.waitUntil(share.native.isVisible)
     assert view.run_button.text() == "Train and run"
     assert not view.preview_button.isVisible()
     share.value = 0.5

@@ -474,6 +474,7 @@ def test_every_control_of_a_tutorship_says_what_it_does(dock):
     from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPushButton
 
     kinds = (QComboBox, QPushButton, QAbstractSpinBox, QLineEdit)
+    assert dock.view.forms["tutorship"].training.edits  # else nobody has seen them yet
     controls = [w for kind in kinds for w in dock.view.forms["tutorship"].findChildren(kind)]
     inside = [w for w in controls if isinstance(w.parent(), QAbstractSpinBox)]
     assert len(controls) > 10

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.plane_blocks import BLOCK_PX, LargePlane, blocks
@@ -98,8 +97,10 @@ class PlanePieces:
         """Join the pieces of a class."""
         total = self.totals.get(value, 0)
         joined = self.pairs(value, value)
-        links = coo_array((np.ones(len(joined), bool), (joined[:, 0], joined[:, 1])), (total + 1, total + 1))
-        count, names = connected_components(links, directed=False)
+        links = scipy.sparse.coo_array(
+            (np.ones(len(joined), bool), (joined[:, 0], joined[:, 1])), (total + 1, total + 1)
+        )
+        count, names = scipy.sparse.csgraph.connected_components(links, directed=False)
         # Number 0, the background, is connected with nothing; the first to come is the first.
         _, first = np.unique(names, return_index=True)
         rank = np.empty(count, np.int64)

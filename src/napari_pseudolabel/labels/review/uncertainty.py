@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import find_boundaries
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.objects.components import SQUARE
@@ -202,7 +202,7 @@ def uncertainty_of(
 
 def edges(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(H, W) bool: pixels of any class but the background that touch a pixel of another value (4-connected)."""
-    found: NDArray[np.bool_] = find_boundaries(labels, mode="inner")
+    found: NDArray[np.bool_] = skimage.segmentation.find_boundaries(labels, mode="inner")
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast, get_args, get_origin
 from magicgui.widgets import ComboBox, FileEdit, create_widget
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -22,10 +23,11 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QWidget,
 )
+from typing_extensions import override
 
 from napari_pseudolabel.options import Option, OptionField, changed, options_of
 from napari_pseudolabel.widgets.common.narrow_boxes import make_narrow
-from napari_pseudolabel.widgets.common.small_widgets import combo
+from napari_pseudolabel.widgets.common.small_widgets import combo, tab_through
 
 # Where nothing is declared.
 _LARGEST = 2**31 - 1
@@ -228,6 +230,8 @@ class AnswersEdit(QWidget):
 class OptionForm(QWidget):
     """One row for each option that a dock offers.
 
+    Rows are made when the form is first seen, or one of them is asked for: a dock holds a dozen forms, of which most stay hidden.
+
     Parameters
     ----------
     start
@@ -247,23 +251,35 @@ class OptionForm(QWidget):
     ) -> None:
         super().__init__()
         self._start = start
+        self._fields = [
+            option
+            for option in options_of(type(start), frozenset(without))
+            if option.seen_in("dock") and group in ("", (option.within or option.option).group)
+        ]
+        self._edits: dict[str, OptionEdit] = {}
+        self._answers: dict[str, AnswersEdit] = {}
         self._form = QFormLayout(self)
         self._form.setContentsMargins(indent, 0, 0, 4 if indent else 0)
         self._form.setHorizontalSpacing(6)
         self._form.setVerticalSpacing(4)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self.edits: dict[str, OptionEdit] = {}
-        self.answers: dict[str, AnswersEdit] = {}
-        for option in options_of(type(start), frozenset(without)):
-            if not option.seen_in("dock") or group not in ("", (option.within or option.option).group):
-                continue
-            if option.within is None:
-                self._add(option)
-            elif option.path[-2] not in self.answers:
-                self._add_answers(option)
+
+    @property
+    def edits(self) -> dict[str, OptionEdit]:
+        """Rows of single options, by name."""
+        self._make_rows()
+        return self._edits
+
+    @property
+    def answers(self) -> dict[str, AnswersEdit]:
+        """Rows of options of which one is chosen, by what holds them."""
+        self._make_rows()
+        return self._answers
 
     def value(self, start: object = None) -> Any:
         """Return the options, or others of their class, with what the rows say."""
+        if self._fields and start is None:  # no rows yet, so nobody has changed one
+            return self._start
         values = {edit.field.path: edit.value for edit in self.edits.values()}
         for answer in self.answers.values():
             values |= answer.values()
@@ -272,6 +288,8 @@ class OptionForm(QWidget):
     def set_value(self, options: object) -> None:
         """Show other values, without telling anybody."""
         self._start = options
+        if self._fields:
+            return
         with QSignalBlocker(self):
             for edit in self.edits.values():
                 edit.value = edit.field.of(options)
@@ -280,6 +298,7 @@ class OptionForm(QWidget):
 
     def add_row(self, title: str, widget: QWidget, before: str = "") -> None:
         """Add a row that is no option, above that of an option or at the end."""
+        self._make_rows()
         at = self._form.getWidgetPosition(self.edits[before].native)[0] if before else self._form.rowCount()
         self._form.insertRow(at, self._label(title), widget)
 
@@ -287,8 +306,24 @@ class OptionForm(QWidget):
         """Show or hide a row by its widget."""
         self._form.setRowVisible(widget, shown)
 
+    @override
+    def showEvent(self, event: QShowEvent | None) -> None:
+        self._make_rows()
+        super().showEvent(event)
+
+    def _make_rows(self) -> None:
+        if not self._fields:
+            return
+        fields, self._fields = self._fields, []
+        for one in fields:
+            if one.within is None:
+                self._add(one)
+            elif one.path[-2] not in self._answers:
+                self._add_answers(one)
+        tab_through(self, self)
+
     def _add(self, one: OptionField) -> None:
-        edit = self.edits[one.name] = OptionEdit(one, one.of(self._start))
+        edit = self._edits[one.name] = OptionEdit(one, one.of(self._start))
         edit.changed.connect(lambda _: self.changed.emit())
         if isinstance(edit.native, QCheckBox):
             self._form.addRow(edit.native)
@@ -299,7 +334,7 @@ class OptionForm(QWidget):
         assert one.within is not None
         holder = one.path[-2]
         fields = [other for other in options_of(type(self._start)) if other.path[:-1] == one.path[:-1]]
-        answers = self.answers[holder] = AnswersEdit(one.within, fields, self._start)
+        answers = self._answers[holder] = AnswersEdit(one.within, fields, self._start)
         answers.changed.connect(self.changed)
         self._form.addRow(self._label(one.within.title or holder.capitalize(), one.within.tooltip), answers)
 

@@ -149,6 +149,24 @@ def _filled(
     return layout
 
 
+def tab_through(before: QWidget, parts: QWidget) -> None:
+    """Lead Tab from a widget through controls that were added later, which otherwise come last in the window."""
+    first = before
+    while not _takes_tab(before):  # Qt ignores what Tab does not reach
+        before = before.previousInFocusChain() or first
+        if before is first:
+            return
+    for part in parts.findChildren(QWidget):
+        # The list of a combo box is a window of its own.
+        if _takes_tab(part) and part.window() is before.window():
+            QWidget.setTabOrder(before, part)
+            before = part
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+
+
 class CalmBar(QProgressBar):
     """Says how far something is; where that is not known it takes a small step now and then.
 

@@ -8,13 +8,16 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 from typing_extensions import override
 
-from napari_pseudolabel.widgets.common.dock import LongDock
-from napari_pseudolabel.widgets.common.job_runner import JobRunner
-from napari_pseudolabel.widgets.common.save_dot import SaveDot
-from napari_pseudolabel.widgets.correct.controller import CorrectController
-from napari_pseudolabel.widgets.correct.review import ReviewController
-from napari_pseudolabel.widgets.correct.spot_check.controller import SpotCheckController
-from napari_pseudolabel.widgets.correct.view import CorrectView
+from napari_pseudolabel.imports import imports_in_a_window
+
+with imports_in_a_window():
+    from napari_pseudolabel.widgets.common.dock import LongDock
+    from napari_pseudolabel.widgets.common.job_runner import JobRunner
+    from napari_pseudolabel.widgets.common.save_dot import SaveDot
+    from napari_pseudolabel.widgets.correct.controller import CorrectController
+    from napari_pseudolabel.widgets.correct.review import ReviewController
+    from napari_pseudolabel.widgets.correct.spot_check.controller import SpotCheckController
+    from napari_pseudolabel.widgets.correct.view import CorrectView
 
 if TYPE_CHECKING:
     import napari

@@ -19,6 +19,7 @@ from napari_pseudolabel.widgets.common.small_widgets import (
     column,
     row,
     segment,
+    tab_through,
 )
 from napari_pseudolabel.widgets.correct.icons import icon
 from napari_pseudolabel.widgets.correct.palette import Palette
@@ -103,13 +104,9 @@ class CorrectView(DockView):
         self.gaps.hide()
 
     def add_review(self, card: QWidget) -> None:
-        """Show a card, and lead Tab through it where it is seen: otherwise what is added later comes last."""
+        """Show a card, and lead Tab through it where it is seen."""
         self.review_layout.addWidget(card)
-        before: QWidget = self.candidate
-        for part in card.findChildren(QWidget):
-            if part.focusPolicy() & Qt.FocusPolicy.TabFocus:
-                self.setTabOrder(before, part)
-                before = part
+        tab_through(self.candidate, card)
 
     # What the controller asks.
 

@@ -8,10 +8,13 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 from typing_extensions import override
 
-from napari_pseudolabel.widgets.common.dock import LongDock
-from napari_pseudolabel.widgets.common.job_runner import JobRunner
-from napari_pseudolabel.widgets.measures.controller import MeasureController
-from napari_pseudolabel.widgets.measures.view import MeasureView
+from napari_pseudolabel.imports import imports_in_a_window
+
+with imports_in_a_window():
+    from napari_pseudolabel.widgets.common.dock import LongDock
+    from napari_pseudolabel.widgets.common.job_runner import JobRunner
+    from napari_pseudolabel.widgets.measures.controller import MeasureController
+    from napari_pseudolabel.widgets.measures.view import MeasureView
 
 if TYPE_CHECKING:
     import napari

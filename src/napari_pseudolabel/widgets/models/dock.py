@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.dock import LongDock
-from napari_pseudolabel.widgets.common.job_runner import JobRunner
-from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
-from napari_pseudolabel.widgets.models.controller import ModelsController
-from napari_pseudolabel.widgets.models.view import ModelsView
+from napari_pseudolabel.imports import imports_in_a_window
+
+with imports_in_a_window():
+    from napari_pseudolabel.widgets.common.dock import LongDock
+    from napari_pseudolabel.widgets.common.job_runner import JobRunner
+    from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
+    from napari_pseudolabel.widgets.models.controller import ModelsController
+    from napari_pseudolabel.widgets.models.view import ModelsView
 
 if TYPE_CHECKING:
     import napari

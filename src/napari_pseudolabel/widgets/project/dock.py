@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
-from napari_pseudolabel.widgets.common.dock import Dock
-from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
-from napari_pseudolabel.widgets.project.controller import ProjectController
-from napari_pseudolabel.widgets.project.view import ProjectView
-from napari_pseudolabel.workspace import Workspace
+from napari_pseudolabel.imports import imports_in_a_window
+
+with imports_in_a_window():
+    from napari_pseudolabel.widgets.common.dock import Dock
+    from napari_pseudolabel.widgets.common.recent_choices import RecentChoices
+    from napari_pseudolabel.widgets.project.controller import ProjectController
+    from napari_pseudolabel.widgets.project.view import ProjectView
+    from napari_pseudolabel.workspace import Workspace
 
 if TYPE_CHECKING:
     import napari

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSignalBlocker, QTimer
 from typing_extensions import override
 
 from napari_pseudolabel.errors import PseudolabelError
@@ -144,9 +144,10 @@ class PseudoLabelController(DockController):
         self.images.start()
         self.slides.start()
         self.many.start()
-        self._on_layers()
         for part in self.preparing.values():
-            part.start()
+            with QSignalBlocker(part):  # what they remember is shown with all the rest
+                part.start()
+        self._on_layers()
         self.models.find(self.modality.shown)
         self._looking.start()
 
