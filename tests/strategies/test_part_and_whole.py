@@ -9,9 +9,12 @@ from pathlib import Path
 import cellpose_case
 import numpy as np
 import pytest
+import sam_case
+import torch
 from families import PAIRS, SEGMENTERS, TRANSLATORS, nnunet_folder, sam_of, syndiff_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from skimage.measure import label
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -19,6 +22,8 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.segmenters.sam import segmenter as sam_segmenter
+from napari_pseudolabel.models.segmenters.sam.grid_masks import FoundMask, GridMasks, painted
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.tiling import TileSettings
@@ -266,3 +271,60 @@ def test_translations_are_measured_once_for_the_layer(world):
     (channel,) = world.plan(view).statistics[1].channels
     assert channel.moments.std > 1
     assert 0 <= channel.moments.low < channel.moments.mean < channel.moments.high <= 255
+
+
+def test_a_mask_gives_way_to_a_surer_one_that_reaches_nowhere_into_the_part(tmp_path, monkeypatch):
+    """The tile that sees the surer one holds no pixel of the part, so it is only known from the context around that."""
+    origins = set()
+
+    def answers(network, tiles):
+        """Bright and dim pixels together are a mask, unless the tile cuts it; then the bright ones are, and surer."""
+        found = []
+        for image, sides in tiles.numpy():
+            masks = []
+            for numbers in (label(image > 0.2), label(image > 0.8)):
+                whole = set(np.unique(numbers)) - set(np.unique(numbers[sides > 0])) - {0}
+                apart = [numbers == number for number in whole]
+                known = np.any(masks, 0) if masks else np.zeros(image.shape, bool)
+                masks += [one for one in apart if not known[one].any()]
+            shown = [
+                FoundMask(
+                    one[np.ix_(one.any(1), one.any(0))],
+                    *np.argwhere(one).min(0).tolist(),
+                    0.6 if (image[one] < 0.8).any() else 0.9,
+                )
+                for one in masks
+            ]
+            found.append(painted(shown, image.shape))
+        return torch.from_numpy(np.stack(found))
+
+    monkeypatch.setattr(GridMasks, "forward", answers)
+    cut_sides = sam_segmenter.cut_sides
+
+    def noted(at, *rest):
+        origins.update(at[:, 1].tolist())
+        return cut_sides(at, *rest)
+
+    monkeypatch.setattr(sam_segmenter, "cut_sides", noted)
+    world = World({"sam by clicks": sam_of(tmp_path, decoder=False)})
+
+    def job(plane):
+        world.discs = from_array(plane, name="blocks")
+        return world.job(None, "sam by clicks", 1.0, flips=0, smallest_object=0.0)
+
+    plane = np.zeros((32, 100), np.float32)
+    plane[::9, ::9] = 1  # where nothing is, nothing is looked for
+    world.run(job(plane), 1000)
+    ends = [x + sam_case.TILE for x in origins if x + sam_case.TILE < 100]
+    assert ends
+    plane = np.zeros((32, 100), np.float32)
+    for end in ends:
+        plane[8:20, end - 11 : end + 1] = 0.5
+        plane[8:20, end - 11 : end - 2] = 1
+    job = job(plane)
+    whole = world.run(job, 1000)
+    for end in ends:
+        assert whole.labels[0, 8:20, end - 11 : end - 2].all()
+        assert not whole.labels[0, 8:20, end].any()
+        part = world.run(replace(job, region=Region(0, end, 32, 100)), 1)
+        np.testing.assert_array_equal(part.labels[0], whole.labels[0, :, end:])
