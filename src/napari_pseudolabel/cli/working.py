@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,11 +99,11 @@ def process(
     total = len(images) + len(failed)
     whole_set = folder and bool(targets) and format_of(targets[0], format).collects
     finished = FinishedImages(output.parent if whole_set else output)
-    parts_of: dict[Path, Path] = {}  # files of sets, and the file by which their image was labelled
+    parts_of: dict[str, Path] = {}  # files of sets, and the file by which their image was labelled
     with interruptible() as control, _runner(connection) as run:
         for number, (one, target) in enumerate(zip(images, targets, strict=True)):
             path = one.path
-            if (whole := parts_of.get(path.resolve(), path)) != path:
+            if (whole := parts_of.get(os.path.realpath(path), path)) != path:
                 aside.append(
                     f"{path.name} is a part of the image that begins with {whole.name}, and was not labelled again."
                 )
@@ -110,7 +112,7 @@ def process(
             chosen = format_of(target, format)
             try:
                 image = one.read(reading)
-                parts_of.update((Path(file).resolve(), path) for file in image.files)
+                parts_of.update((os.path.realpath(file), path) for file in image.files)
                 check_shape(image, target, format)
                 check_files_stay(image, target, confidence=work.confidence)
                 job = work.job(image)
@@ -256,15 +258,18 @@ def folder_lines(results: Sequence[JsonObject]) -> list[str]:
         for result in results
     ]
     said: dict[str, list[str]] = {}
+    alike = Counter(note for result in results for note in set(result["notes"]))
     for result, row in zip(results, rows, strict=True):
-        # What is said of every image is said once, also where it calls each by its name.
+        # What is said of every image is said once, also where it calls each by its name, which may be a word of every sentence.
         named = f" {stem(Path(row[0]))} "
-        for note in dict.fromkeys(note.replace(named, " the image ") for note in result["notes"]):
+        alone = {note for note in result["notes"] if len(results) > 1 and alike[note] == 1}
+        told = [note.replace(named, " the image ") if note in alone else note for note in result["notes"]]
+        for note in dict.fromkeys(told):
             said.setdefault(note, []).append(row[0])
     notes = [f"{sentence(note)}{_whose(names, len(results))}" for note, names in said.items()]
     return [
         table(head, rows),
-        f"{len(results)} images, in {shown(Path(results[0]['output']).parent)}.",
+        f"{'1 image' if len(results) == 1 else f'{len(results)} images'}, in {shown(Path(results[0]['output']).parent)}.",
         *notes,
     ]
 

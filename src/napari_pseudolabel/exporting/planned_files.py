@@ -21,6 +21,7 @@ from napari_pseudolabel.imaging.addresses import is_there
 from napari_pseudolabel.imaging.reading.file_images import FileImage, images_in_file, images_in_files
 from napari_pseudolabel.imaging.reading.file_names import is_image, stem
 from napari_pseudolabel.imaging.reading.image_files import ReadOptions
+from napari_pseudolabel.imaging.reading.own_files import LABELS, OTHER, roles_of
 
 _SHOWN = 40
 
@@ -68,6 +69,10 @@ def planned(
         If there is no image, or a result cannot be written.
     """
     several: list[FileImage] = []
+    if input.is_file() and roles_of([input])[input] in (LABELS, OTHER):
+        raise InputError(
+            f"{input.name} holds labels, or a confidence, that were made here; give the image that they are of."
+        )
     single, reading = is_image(input), reading or ReadOptions()
     if is_there(input) and single and may_be_folder(output):
         several = images_in_file(input, reading)

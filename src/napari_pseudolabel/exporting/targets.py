@@ -20,6 +20,7 @@ from napari_pseudolabel.imaging.reading.file_names import (
     images_in,
     is_image,
 )
+from napari_pseudolabel.imaging.reading.own_files import roles_of
 
 _LONGEST_NAME = 255  # of common file systems, in bytes
 
@@ -69,7 +70,7 @@ def check_targets(
     Raises
     ------
     InputError
-        If a name has no suffix we write, two results have the same name, one would overwrite an input or a folder of
+        If a name has no suffix we write, two results have the same name, one would overwrite an input or a file or folder of
         somebody else, or a folder is missing or read-only.
     """
     known = {_identity(path) for path in inputs if path.exists()}
@@ -88,6 +89,7 @@ def check_targets(
             if alike in taken:
                 raise InputError(f"Two results would be called {file.name}; rename one of the images.")
             taken.add(alike)
+    _check_nothing_lost(outputs)
     for folder in {path.parent for path in outputs}:
         _check_folder(folder.resolve().parent if new_folder and not folder.exists() else folder)
 
@@ -180,6 +182,21 @@ def _identity(path: Path) -> tuple[int, int]:
     """Of a file, whatever its name is: links, and capital letters on some disks."""
     found = path.stat()
     return found.st_dev, found.st_ino
+
+
+def _check_nothing_lost(outputs: Sequence[Path]) -> None:
+    """Refuse to replace files that others have made, such as labels that somebody drew."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in outputs:
+        if path.is_file():
+            by_folder.setdefault(path.parent, []).append(path)
+    for files in by_folder.values():
+        foreign = [path.name for path, role in roles_of(files).items() if role is None]
+        if foreign:
+            raise InputError(
+                f"{foreign[0]} is there already and was not written here, so it is not replaced; move it away, or choose another name or "
+                "folder."
+            )
 
 
 def _check_folder(folder: Path) -> None:

@@ -109,10 +109,8 @@ def ask_which(path: Path) -> None:
         return
     from napari_pseudolabel.imaging.reading.reading_tiff import ask_tiff
 
-    with open_regular(path):
-        pass  # anything else may never end
-    check_tiff(path)
     try:
+        check_tiff(path)
         ask_tiff(path)
     except PseudolabelError:
         raise
