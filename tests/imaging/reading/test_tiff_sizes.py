@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pseudolabel.imaging import read
+from napari_pseudolabel.exporting import export
+from napari_pseudolabel.imaging import Placement, read, read_labels
 
 FIELD = Path(__file__).parents[2] / "field"
 PIXELS = np.arange(48, dtype=np.uint8).reshape(6, 8)
@@ -213,3 +214,45 @@ def test_a_coarser_level_has_larger_pixels(tmp_path):
         writer.write(pixels, subifds=1, metadata=both(0.2, "µm"))
         writer.write(pixels[::2, ::2], subfiletype=1)
     assert read(path, level=1).placement.pixel_size_um() == pytest.approx(0.4)
+
+
+OME = (
+    '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels '
+    'DimensionOrder="XYCZT" ID="Pixels:0" SizeX="{1}" SizeY="{0}" SizeC="1" SizeZ="1" SizeT="1" Type="uint8" PhysicalSizeX="0.12" '
+    'PhysicalSizeY="0.12"><TiffData/></Pixels></Image></OME>'
+)
+FEI = "[Scan]\nPixelWidth=1.2e-07\nPixelHeight=1.2e-07\n[Image]\nResolutionX={1}\nResolutionY={0}\n"
+
+
+@pytest.mark.parametrize("maker", ["OME-XML", "FEI header"])
+@pytest.mark.parametrize(
+    ("described", "size"),
+    [
+        ((60, 80), 0.12),
+        ((120, 160), None),
+        ((30, 40), None),
+        ((119, 160), None),  # rounded
+        ((100, 80), 0.12),  # a part was cut out
+        ((60, 100), 0.12),
+    ],
+)
+def test_the_size_of_another_number_of_pixels_does_not_count(tmp_path, maker, described, size):
+    ome, path = OME.format(*described), tmp_path / "resized.tif"
+    told = {"description": ome} if maker == "OME-XML" else {"extratags": [fei(FEI.format(*described))]}
+    tifffile.imwrite(path, np.zeros((60, 80), np.uint8), metadata=None, **told)
+    image = read(path)
+    assert image.placement.pixel_size_um() == (None if size is None else pytest.approx(size))
+    said = f"it has 60 x 80 pixels, but its {maker} describes {described[0]} x {described[1]}: it was made smaller or larger"
+    assert any(said in note for note in image.notes) == (size is None)
+
+
+def test_so_does_that_of_our_own_files_and_a_banner_is_no_other_scale(tmp_path):
+    path = tmp_path / "ours.ome.tif"
+    export(path, np.ones((60, 80), np.uint8), placement=Placement.identity(2, "YX").with_pixel_size_um(0.12))
+    with tifffile.TiffFile(path) as tif:
+        xml = tif.ome_metadata
+    tifffile.imwrite(path, np.ones((30, 40), np.uint8), description=xml, metadata=None)
+    assert read_labels(path).placement.pixel_size_um() is None
+    for described, size in (((56, 80), 0.12), ((112, 160), None)):
+        tifffile.imwrite(path, np.zeros((60, 80), np.uint8), extratags=[fei(FEI.format(*described))])
+        assert read(path).placement.pixel_size_um() == (None if size is None else pytest.approx(size))

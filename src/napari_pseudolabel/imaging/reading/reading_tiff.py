@@ -63,7 +63,7 @@ def read_tiff(path: Path, request: ReadRequest) -> Source:
         whole, told = whole_part(tif, full, path)
         files = files_of(full, path)
         number = number_in_xml(tif, series) if tif.is_ome else 0
-        sizes = tiff_sizes(tif, number)
+        sizes = tiff_sizes(tif, full.keyframe, number)
         steps, placement = sizes.steps, sizes.placement
         if request.level:
             placement = None

@@ -19,6 +19,7 @@ from napari_pseudolabel.imaging.units import (
 )
 
 _SAME_WITHIN = 0.02
+_MOST_BANNER = 1.15
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 NO_UNITS = ("", "pixel", "none", "None", "reference frame")
 """What files write where they say that sizes are in no unit of length."""
@@ -36,11 +37,47 @@ class StatedSizes:
         By letter of the axis; those that can be believed.
     notes
         What was wrong or had to be assumed.
+    plane
+        Height and width in pixels of the image that it describes; None where it does not say.
     """
 
     source: str
     steps: Mapping[str, AxisScale] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    plane: tuple[float, float] | None = None
+
+    def of(self, plane: tuple[float, float]) -> StatedSizes:
+        """Return what it says of an image that has other pixels: nothing, if it was made smaller or larger than the one that is described.
+
+        A part that was cut out keeps the size of its pixels; one of the same proportions may be either, so nothing is known then.
+
+        Parameters
+        ----------
+        plane
+            Height and width of the image in pixels.
+        """
+        if self.plane is None or min(self.plane) <= 0 or not {"Y", "X"} & self.steps.keys():
+            return self
+        high, wide = (now / before for now, before in zip(plane, self.plane, strict=True))
+        # Rounded to whole pixels, and microscopes may write a banner below.
+        if abs(wide - 1) <= _SAME_WITHIN or not 1 - _SAME_WITHIN <= high / wide <= _MOST_BANNER:
+            return self
+        described, there = (" x ".join(f"{side:g}" for side in one) for one in (self.plane, plane))
+        return StatedSizes(
+            self.source,
+            {letter: step for letter, step in self.steps.items() if letter not in "YX"},
+            (
+                f"It has {there} pixels, but {self.source} describes {described}: it was made smaller or larger since, or cut out, so the "
+                "pixel size there was left out; tell it.",
+            ),
+            self.plane,
+        )
+
+
+def plane_of(metadata: Mapping[str, object], height: str, width: str) -> tuple[float, float] | None:
+    """Return height and width in pixels as a header says them; None where it does not."""
+    sides = number(metadata.get(height)), number(metadata.get(width))
+    return None if sides[0] is None or sides[1] is None else (sides[0], sides[1])
 
 
 def number(value: object) -> float | None:

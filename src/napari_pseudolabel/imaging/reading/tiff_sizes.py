@@ -22,6 +22,7 @@ from napari_pseudolabel.imaging.reading.stated_sizes import (
     StatedSizes,
     choose_sizes,
     number,
+    plane_of,
     stated_sizes,
     unless_changed,
 )
@@ -67,11 +68,13 @@ class Sizes:
     notes: tuple[str, ...] = ()
 
 
-def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
+def tiff_sizes(tif: tifffile.TiffFile, page: tifffile.TiffPage, number: int = 0) -> Sizes:
     """Ask everybody in the file, in the order in which they are believed.
 
     Parameters
     ----------
+    page
+        A plane of the image, at its full resolution.
     number
         Of the image in OME-XML.
     """
@@ -85,8 +88,10 @@ def tiff_sizes(tif: tifffile.TiffFile, number: int = 0) -> Sizes:
         told += [tags, _imagej_sizes(tif), *vendors]
     else:
         told += [*vendors, tags]
-    steps, notes = choose_sizes(told)
-    axes, placement = _own_annotation(xml)
+    plane = float(page.imagelength), float(page.imagewidth)
+    fitting = [one.of(plane) for one in told]
+    steps, notes = choose_sizes(fitting)
+    axes, placement = _own_annotation(xml if fitting[0] is told[0] else None)
     if placement is not None and axes is not None and len(axes) == placement.ndim:
         placement, changed = unless_changed(placement, axes, steps, told[0].source)
         notes += changed
@@ -116,7 +121,7 @@ def _ome_sizes(xml: str, image: int) -> StatedSizes:
         for letter, (name, unit) in _OME.items()
         if name in pixels
     }
-    return stated_sizes("its OME-XML", sizes)
+    return replace(stated_sizes("its OME-XML", sizes), plane=plane_of(pixels, "SizeY", "SizeX"))
 
 
 def _own_annotation(xml: str | None) -> tuple[str | None, Placement | None]:
@@ -177,7 +182,9 @@ def _fei(tif: tifffile.TiffFile) -> StatedSizes | None:
         if isinstance(scan, Mapping) and "PixelWidth" in scan:
             sizes = {"X": (scan["PixelWidth"], "m"), "Y": (scan.get("PixelHeight", scan["PixelWidth"]), "m")}
             told = stated_sizes("its FEI header", sizes)
-            return replace(told, notes=(*told.notes, *_fei_banner(tif)))
+            picture = (metadata or {}).get("Image")
+            seen = plane_of(picture, "ResolutionY", "ResolutionX") if isinstance(picture, Mapping) else None
+            return replace(told, notes=(*told.notes, *_fei_banner(tif)), plane=seen)
     return None
 
 
@@ -213,7 +220,10 @@ def _zeiss_lsm(tif: tifffile.TiffFile) -> StatedSizes | None:
     }
     if metadata.get("TimeIntervall"):  # so it is called
         sizes["T"] = metadata["TimeIntervall"], "s"
-    return stated_sizes("its Zeiss LSM header", sizes) if sizes else None
+    if not sizes:
+        return None
+    seen = plane_of(metadata, "DimensionY", "DimensionX")
+    return replace(stated_sizes("its Zeiss LSM header", sizes), plane=seen)
 
 
 def _olympus(tif: tifffile.TiffFile) -> StatedSizes | None:
@@ -237,7 +247,8 @@ def _metamorph(tif: tifffile.TiffFile) -> StatedSizes | None:
     if plane.get("spatial-calibration-x") and plane.get("spatial-calibration-state", True):
         unit = plane.get("spatial-calibration-units", "")
         sizes = {letter: (plane.get(f"spatial-calibration-{letter.lower()}"), unit) for letter in "XY"}
-        return stated_sizes("its MetaSeries header", sizes)
+        seen = plane_of(plane, "pixel-size-y", "pixel-size-x")  # so these are called
+        return replace(stated_sizes("its MetaSeries header", sizes), plane=seen)
     return None
 
 
@@ -248,7 +259,8 @@ def _micromanager(tif: tifffile.TiffFile) -> StatedSizes | None:
     sizes: dict[str, tuple[object, object]] = dict.fromkeys("YX", (summary["PixelSize_um"], "um"))
     if summary.get("z-step_um"):
         sizes["Z"] = summary["z-step_um"], "um"
-    return stated_sizes("its Micro-Manager header", sizes)
+    seen = plane_of(summary, "Height", "Width")
+    return replace(stated_sizes("its Micro-Manager header", sizes), plane=seen)
 
 
 def _aperio(tif: tifffile.TiffFile) -> StatedSizes | None:
