@@ -2,6 +2,7 @@
 
     python benchmarks/no_labels.py [--data DIR] [--only purple] [--row "rendered fields"] [--seed 0 --seed 1]
 
+Sets are nuclei in fluorescence, purple and lavender, and the unevenly lit images of the first (`unevenly_lit`).
 Every third image of nuclei is held out: nothing was chosen on it. Nobody's labels are seen by any row but the bound, so those rows
 learn from up to 16 of the very images that they label, as dock and shell do; the bound learns from the labels of up to 16 others. Rows:
 
@@ -42,7 +43,10 @@ from napari_pseudolabel.training.unlabelled.seen_images import seen_in
 from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import conclude, labelled, train_segmenter
 
 FOLDERS = {"fluorescence": "fluorescence", "purple": "stain_purple_on_white", "lavender": "stain_lavender"}
+UNEVEN = "unevenly lit"
+SETS = {**FOLDERS, UNEVEN: FOLDERS["fluorescence"]}
 MOST = 16
+_RASTER, _UNEVEN_BY = 4, 0.05
 BOUND, CYCLED_ROW = "supervised bound", "cycled masks"
 _MODELS = LoadedModels()
 
@@ -65,8 +69,10 @@ def main(
     asked_for = {"steps": steps, "cycle_steps": cycle_steps}
     budget = {key: count for key, count in asked_for.items() if count is not None}
     found = json.loads(json_path.read_text())["sets"] if json_path.exists() else {}
-    for name in (name for name in FOLDERS if only in name):
-        scenes = nuclei_scenes(data, FOLDERS[name])
+    for name in (name for name in SETS if only in name):
+        scenes = nuclei_scenes(data, SETS[name])
+        if name == UNEVEN:
+            scenes = [one for one in scenes if unevenly_lit(one)]
         others = [one for one in scenes if not one.held_out]
         learned = [others[i] for i in np.unique(np.linspace(0, len(others) - 1, MOST).round().astype(int))]
         tested = [one for one in scenes if one.held_out] if split == "held-out" else others[:30]
@@ -95,6 +101,14 @@ def main(
                     f"| {name} | {title} | {number} | " + " | ".join(f"{v:.3f}" for v in numbers.values()),
                     flush=True,
                 )
+
+
+def unevenly_lit(scene: Scene) -> bool:
+    """Whether what is around objects, the tenth percentile of each of 16 parts, differs by a twentieth of the range of grey levels."""
+    plane = scene.image.plane()
+    parts = [part for row in np.array_split(plane, _RASTER) for part in np.array_split(row, _RASTER, axis=1)]
+    low, high = np.percentile(plane, (1, 99.5))
+    return bool(np.ptp([np.percentile(part, 10) for part in parts]) >= _UNEVEN_BY * (high - low))
 
 
 def spent(folder: Path, seconds: float) -> float:

@@ -94,9 +94,7 @@ def made(
         return asked
     if steps.takes_targets:
         # Where there are images beside those that are scored, it learns from them, else from the very images.
-        learned = [case.plane for case in everything if not case.scored][::2] or [
-            one.plane for one in everything
-        ]
+        learned = [case.plane for case in everything if not case.scored] or [one.plane for one in everything]
         targets = TargetImages(tuple(as_target(one) for one in learned), scale=Scale(factor=1.0))
         asked = replace(asked, targets=targets, options=_labelled_too(bench, direction, strategy, folder))
     if steps.sees_images:

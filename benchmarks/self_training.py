@@ -48,7 +48,7 @@ from napari_pseudolabel.training.self_training.self_training import labelled_sou
 from napari_pseudolabel.training.self_training.self_training_task import SelfTrainingSettings
 from napari_pseudolabel.training.training_jobs import SelfTrainingJob
 
-SETTINGS = SelfTrainingSettings(batch=3, patch=96, device="cpu")
+SETTINGS = SelfTrainingSettings(batch=3, patch=96, lr=3e-4, least_confidence=0.8, device="cpu")
 START = SegmenterSettings(240, 4, 112, validate_every=120, warm_up=20, class_shift=0.3, ema=0.99, seed=0)
 
 
@@ -249,10 +249,17 @@ def main(
     start: Path | None = None,
     whole: bool = False,
     only: str = "",
+    default: bool = False,
 ) -> None:
-    """Train, score, print; with `whole` only what the first row does on whole images, with `only` rows of that name."""
+    """Train, score, print; with `whole` only what the first row does on whole images, with `only` rows of that name.
+
+    With `default` steps, rounds and rates are those of the strategy, instead of those that were affordable.
+    """
     torch.set_num_threads(1)
     asked = sem_task(data) if task == "sem" else mito_task(data, runs, start)
+    if default:
+        usual = SelfTrainingSettings(large_shift=asked.settings.large_shift, device="cpu")
+        asked = replace(asked, settings=usual)
     labelled = as_folder(asked.sources, runs / task / "sources", asked.translator)
     found: dict[str, object] = {}
     first = load_segmenter(resolve(asked.start))

@@ -31,17 +31,25 @@ def main(
     steps: int = 400,
     seed: int = 0,
 ) -> None:
-    """Print a line for the start and for every round: mean, and that of what was held out."""
+    """Print a line for the start and for every round: mean, that of what was held out, and the largest loss of an image."""
     torch.set_num_threads(1)
     bench = Bench(data, runs, steps)
     (direction,) = (one for one in directions(mito_translators) if one.name.endswith(only))
     folder = folder_of(bench, direction, SELF_TRAINING, seed)
     models = {"start": resolve(start_of(bench, direction, seed))}
     models |= {path.parent.name: path for path in sorted(folder.glob("round-*/teacher.safetensors"))}
+    start: list[Record] = []
     for name, path in models.items():
         found = list(records(bench, direction, name, path, seed))
-        told = {measure: summary(found, measure) for measure in found[0].scores}
-        typer.echo(f"{name}: " + ", ".join(f"{m} {s.value:.3f} / {s.held_out:.3f}" for m, s in told.items()))
+        start = start or found
+        told = []
+        for measure in found[0].scores:
+            all_of_it = summary(found, measure)
+            worst = min(
+                one.scores[measure] - before.scores[measure] for one, before in zip(found, start, strict=True)
+            )
+            told.append(f"{measure} {all_of_it.value:.3f} / {all_of_it.held_out:.3f} (worst {worst:+.3f})")
+        typer.echo(f"{name}: {', '.join(told)}")
 
 
 def records(bench: Bench, direction: Direction, name: str, path: Path, seed: int) -> Iterator[Record]:

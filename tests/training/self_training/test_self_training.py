@@ -169,6 +169,15 @@ def test_pixels_without_a_value_are_never_taught(tiny_segmenter, monkeypatch, tm
     assert 0 < taught.weight[64:70].max() < 1
 
 
+def test_images_that_show_nearly_the_same_tell_about_each_other_and_that_is_said(tiny_segmenter, tmp_path):
+    same = corrected_plane(), corrected_plane(name="next")
+    other = corrected_plane(seed=1, name="elsewhere")
+    # Half the distance of the discs.
+    other = replace(other, image=np.roll(other.image, (9, 9), axis=(0, 1)))
+    made = job(tmp_path, tiny_segmenter, *same, other, rounds=1, round_steps=1).run(Control(), LoadedModels())
+    assert any(note.startswith("2 of 3 parts show nearly the same") for note in made.notes)
+
+
 def test_a_folder_with_some_corrected_labels(tiny_segmenter, tmp_path):
     for number in range(2):
         plane = corrected_plane(seed=number)

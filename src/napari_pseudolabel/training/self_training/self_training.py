@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_pseudolabel.budget import read_json
@@ -31,6 +32,7 @@ from napari_pseudolabel.training.data.training_inputs import fingerprint
 from napari_pseudolabel.training.segmenter.fine_tuning import check_patch, origin_of
 from napari_pseudolabel.training.self_training.gating import MACHINE, TargetLabels
 from napari_pseudolabel.training.self_training.harmonising import Harmoniser, learned_harmoniser
+from napari_pseudolabel.training.self_training.neighbours import shares
 from napari_pseudolabel.training.self_training.round_training import RoundInput, RoundTraining
 from napari_pseudolabel.training.self_training.self_training_task import (
     RESULT,
@@ -67,6 +69,8 @@ def self_train(job: SelfTrainingTask, control: Control, models: LoadedModels) ->
     notes = Notes()
     notes.add(assumptions(chain, job.modality))
     parts = target_parts(job.images, start.card, s.most_parts, s.seed, notes.add)
+    known = shares([part.image for part in parts])
+    notes.add(_neighbours_told(known))
     sources = labelled_sources(job, start.card, models, control, notes)
     record = {
         "kind": "self-training",
@@ -81,19 +85,31 @@ def self_train(job: SelfTrainingTask, control: Control, models: LoadedModels) ->
     check_record(job.folder, record, (Path(RESULT).stem,))
     control.emit(TrainStart(0, None, tuple(notes)))
     found = _known(job.folder, tuple(notes)) or _Rounds(
-        job, start.card, parts, sources, pick_device(s.device), control, notes
+        job, start.card, parts, known, sources, pick_device(s.device), control, notes
     ).run(start.weights, folders)
     control.emit(Verdict(found.sentence))
     return found
 
 
+def _neighbours_told(known: NDArray[np.float32]) -> tuple[str, ...]:
+    """Say that parts have neighbours, where some have."""
+    count = int(np.count_nonzero((known > 0).sum(axis=1) > 1))
+    if not count:
+        return ()
+    return (
+        f"{count} of {len(known)} parts show nearly the same as another one, as slices of a stack do; each is labelled by what the "
+        "segmenter says of it and of those.",
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class _Rounds:
-    """All that stays the same from round to round."""
+    """All that stays the same from round to round; `known` as of `neighbours.shares`."""
 
     job: SelfTrainingTask
     card: Card
     parts: Sequence[TargetPart]
+    known: NDArray[np.float32]
     sources: Sequence[LabelledPlane]
     device: torch.device
     control: Control
@@ -131,7 +147,7 @@ class _Rounds:
     def _labels(self, network: nn.Module, number: int) -> list[TargetLabels]:
         segmenter = monai_unet.MonaiSegmenter(self.card, f"round {number}", network.eval())
         stage = self.control.stage("Labelling the images", len(self.parts))
-        return labels_of(segmenter, self.parts, str(self.device), self.control, stage)
+        return labels_of(segmenter, self.parts, self.known, str(self.device), self.control, stage)
 
     def _report(self, number: int, start: Sequence[TargetLabels], now: Sequence[TargetLabels]) -> Round:
         classes = {one.name: one.value for one in self.card.classes if one.value}

@@ -30,10 +30,10 @@ class SelfTrainingSettings(Checked):
             least=1,
             most=50,
         ),
-    ] = 4
+    ] = 3
     round_steps: Annotated[
         int, Option("Optimiser steps of each round.", title="Steps per round", least=1, step=20)
-    ] = 60
+    ] = 150
     least_confidence: Annotated[
         float,
         Option(
@@ -44,7 +44,7 @@ class SelfTrainingSettings(Checked):
             step=0.05,
             seen="shell",
         ),
-    ] = 0.8
+    ] = 0.7
     blending: Annotated[
         Literal["off", "one", "all"],
         Option(
@@ -92,7 +92,7 @@ class SelfTrainingSettings(Checked):
     ] = 96
     lr: Annotated[
         float, Option("Highest learning rate.", title="Learning rate", above=0, below=1, seen="python")
-    ] = 3e-4
+    ] = 6e-4
     ema: Annotated[
         float,
         Option(
@@ -135,7 +135,7 @@ class Round:
     number
         0 before any.
     agreement
-        Mean Dice between its labels of the images and of the mirrored images, in [0, 1].
+        Mean Dice between its labels of the images and of the mirrored images, each with their neighbours, in [0, 1].
     gated
         Share of the predicted pixels that it may be taught from.
     changed

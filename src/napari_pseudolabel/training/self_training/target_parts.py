@@ -118,28 +118,46 @@ def _cut(whole: TargetPart) -> list[TargetPart]:
 
 
 def labels_of(
-    segmenter: Segmenter, parts: Sequence[TargetPart], device: str, control: Control, stage: Stage
+    segmenter: Segmenter,
+    parts: Sequence[TargetPart],
+    known: NDArray[np.float32],
+    device: str,
+    control: Control,
+    stage: Stage,
 ) -> list[TargetLabels]:
-    """Label all parts, by the mean of two looks; counts parts."""
-    found = []
+    """Label all parts, by two looks, each at a part and its neighbours; counts parts.
+
+    Parameters
+    ----------
+    known
+        (N, N), how much is known of each part from every other one; see `neighbours.shares`.
+    """
+    answers: list[list[NDArray[np.float32]]] = []
     for part in parts:
-        looks = [
-            np.flip(
-                segmenter.probabilities(
-                    np.ascontiguousarray(np.flip(part.image, axes)),
-                    settings=TileSettings(device=device),
-                    control=Control(cancelled=control.cancelled),
-                    part=of_limits(IntensityRange(0.0, 1.0, clip=False)),
-                ),
-                axes,
-            )
-            for axes in _LOOKS
-        ]
+        answers.append(
+            [
+                np.flip(
+                    segmenter.probabilities(
+                        np.ascontiguousarray(np.flip(part.image, axes)),
+                        settings=TileSettings(device=device),
+                        control=Control(cancelled=control.cancelled),
+                        part=of_limits(IntensityRange(0.0, 1.0, clip=False)),
+                    ),
+                    axes,
+                )
+                for axes in _LOOKS
+            ]
+        )
+        stage.advance()
+    found = []
+    for part, row in zip(parts, known, strict=True):
+        # A look is at a part and its neighbours together.
+        seen = [(row[i], answers[i]) for i in np.flatnonzero(row)]
+        looks = [sum(share * one[look] for share, one in seen) for look in range(len(_LOOKS))]
         mean = np.asarray(sum(looks) / np.float32(len(looks)), np.float32)
         sure = np.where(part.seen, class_confidence(mean, segmenter.classes), np.float32(np.nan))
-        votes = np.stack([segmenter.labels(one) for one in looks])
+        votes = np.stack([segmenter.labels(np.asarray(one, np.float32)) for one in looks])
         found.append(TargetLabels(segmenter.labels(mean), votes, sure))
-        stage.advance()
     return found
 
 
