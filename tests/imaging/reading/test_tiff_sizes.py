@@ -248,10 +248,12 @@ def test_the_size_of_another_number_of_pixels_does_not_count(tmp_path, maker, de
 
 def test_so_does_that_of_our_own_files_and_a_banner_is_no_other_scale(tmp_path):
     path = tmp_path / "ours.ome.tif"
-    export(path, np.ones((60, 80), np.uint8), placement=Placement.identity(2, "YX").with_pixel_size_um(0.12))
+    placement = Placement.identity(2, "YX").with_pixel_size_um(0.12)
+    export(path, np.ones((60, 80), np.uint8), classes=(), placement=placement, provenance={})
+    assert read_labels(path).placement.pixel_size_um() == pytest.approx(0.12)
     with tifffile.TiffFile(path) as tif:
         xml = tif.ome_metadata
-    tifffile.imwrite(path, np.ones((30, 40), np.uint8), description=xml, metadata=None)
+    tifffile.imwrite(path, np.ones((30, 40), np.uint8), description=xml.encode(), metadata=None)
     assert read_labels(path).placement.pixel_size_um() is None
     for described, size in (((56, 80), 0.12), ((112, 160), None)):
         tifffile.imwrite(path, np.zeros((60, 80), np.uint8), extratags=[fei(FEI.format(*described))])
