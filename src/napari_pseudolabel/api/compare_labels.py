@@ -27,6 +27,7 @@ from napari_pseudolabel.labels.class_values import (
 )
 from napari_pseudolabel.labels.metrics import Evaluation, object_notes
 from napari_pseudolabel.labels.metrics import evaluate as compare
+from napari_pseudolabel.labels.misplaced import misplaced
 
 Numbered = Literal["reference", "prediction", "both", "auto"]
 
@@ -110,7 +111,9 @@ def evaluate(
     ]
     notes += [*object_notes(named), *comparable(first, second, named)]
     notes += taken_for_background(first, second, named)
-    notes += inverted(first, second, named)
+    notes += inverted(first, second, named) or misplaced(
+        *(np.where(np.isin(one, list(named.values())), one, 0) for one in (first, second))
+    )
     notes += lie_elsewhere(sides[0], sides[1], ("prediction", "reference"))
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 
