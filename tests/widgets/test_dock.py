@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QTabBar
 
 from napari_pseudolabel.viewer import find_layer
 
@@ -194,6 +194,11 @@ def test_docks_become_tabs_instead_of_growing_the_window(window, qtbot):
         "Export": "Export labels (napari-pseudolabel)",
         "Label": "Pseudo-label (napari-pseudolabel)",
     }
+    assert dock.titleBarWidget().title.text() == f"{dock.windowTitle()} (Pseudo-label)"
+    dock.topLevelChanged.emit(False)  # napari makes another title then
+    assert dock.titleBarWidget().title.text() == f"{dock.windowTitle()} (Pseudo-label)"
+    (bar,) = (one for one in main.findChildren(QTabBar) if one.count() == 2)
+    assert bar.elideMode() == Qt.TextElideMode.ElideNone, "words that are cut cannot be read"
 
 
 def test_the_theme_is_followed(window, qtbot):

@@ -5,13 +5,26 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
+from napari.plugins import menu_item_template
+from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QStyle, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFrame,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QStyle,
+    QTabBar,
+    QVBoxLayout,
+    QWidget,
+)
 from typing_extensions import override
 
+from napari_pseudolabel.widgets.common.opening import IN_MENUS
 from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
 
 _LEAST_HEIGHT = 160
 _LONG_WIDTH = 304
+_TABS = "QTabBar::tab { padding: 3px 1px; border-right: 0px; min-width: 0px; }"
 # Workers take a second or two to end; the window does not wait for them, and they end without it.
 _AT_ONCE = 0.0
 
@@ -68,6 +82,7 @@ class Dock(QWidget):
         self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
+        get_settings().appearance.events.font_size.connect(self._restyle)
 
     def begin(self, controller: DockController) -> None:
         """Start the controller, and end it together with the dock."""
@@ -154,13 +169,24 @@ class Dock(QWidget):
             self._column.insertWidget(0, RestoreBanner(session.autosave))
 
     def _name_tab(self) -> None:
-        """Name the tab; the name by which napari knows the dock stays, because saved layouts and scripts have it."""
+        """Name tab and title; the name by which napari knows the dock stays, because saved layouts and scripts have it."""
         dock = self._dock_widget()
         if dock is not None:
             dock.setWindowTitle(self.tab)
+            self._name_title()
+            # napari makes another title wherever the dock goes.
+            dock.dockLocationChanged.connect(self._name_title)
+            dock.topLevelChanged.connect(self._name_title)
+
+    def _name_title(self, *_: object) -> None:
+        dock = self._dock_widget()
+        bar = None if dock is None else dock.titleBarWidget()
+        for label in [] if bar is None else bar.findChildren(QLabel):
+            label.setText(menu_item_template.format(IN_MENUS, self.tab))
 
     def _on_placed(self) -> None:
         self._join_others()
+        self._show_whole_tabs()
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
 
     def _join_others(self) -> None:
@@ -176,6 +202,14 @@ class Dock(QWidget):
                 window.tabifyDockWidget(dock, own)
                 own.raise_()
                 return
+
+    def _show_whole_tabs(self) -> None:
+        """Let the words on the tabs be read in a narrow window: nearer to each other, and with arrows where they still do not fit."""
+        window = self._main_window()
+        for bar in [] if window is None else window.findChildren(QTabBar):
+            if self.tab in [bar.tabText(number) for number in range(bar.count())]:
+                bar.setElideMode(Qt.TextElideMode.ElideNone)
+                bar.setStyleSheet(_TABS)
 
     def _dock_widget(self) -> QDockWidget | None:
         parent = self.parentWidget()

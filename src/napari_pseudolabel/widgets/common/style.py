@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from qtpy.QtWidgets import QWidget
 
@@ -24,6 +25,9 @@ def style_sheet(theme: str) -> str:
     warning = "#e0a030" if colours.type == "dark" else "#8a5200"
     error = "#e06060" if colours.type == "dark" else "#b02020"
     blue = "#0072b2"
+    # Words under icons are smaller than all others, whatever size the person has chosen for those.
+    size = get_settings().appearance.font_size
+    caption = 0.75 * size
     return f"""
     QPushButton#main {{ background-color: {blue}; color: white; font-weight: bold; padding: 6px; }}
     QPushButton#main:hover {{ background-color: #1086c8; }}
@@ -32,8 +36,9 @@ def style_sheet(theme: str) -> str:
     }}
     QPushButton#segment:checked {{ background-color: {blue}; color: white; }}
     QPushButton#small {{ padding: 1px 6px; }}
+    QLineEdit#name {{ font-size: {size}pt; }}
     QLineEdit#name[readOnly="true"] {{ background-color: transparent; border: 0px; }}
-    QToolButton#tool {{ padding: 2px 0px; font-size: 9px; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
+    QToolButton#tool {{ padding: 2px 0px; font-size: {caption:g}pt; border-radius: 2px; background-color: {_hex(colours.foreground)}; }}
     QToolButton#tool:hover {{ background-color: {_hex(colours.highlight)}; }}
     QToolButton#tool:checked {{ background-color: {blue}; }}
     QPushButton#fold {{ background-color: transparent; border: 0px; text-align: left; padding: 2px 4px; }}

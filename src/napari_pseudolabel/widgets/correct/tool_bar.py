@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 from typing_extensions import override
@@ -12,8 +12,10 @@ from napari_pseudolabel.widgets.correct.tool_table import TOOLS, Tool
 
 _ICON_PX = 18
 _SPACING_PX = 2
-# What the longest word under an icon needs; five of them fit a dock of 320 pixels.
-_BUTTON_PX = 58
+# Around the longest word under an icon; five of them fit a dock of 320 pixels where letters are as large as usual.
+_AROUND_PX = 4
+_LEAST_PX = 54
+_FEWEST = 3
 
 
 class ToolBar(QWidget):
@@ -32,6 +34,7 @@ class ToolBar(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(_SPACING_PX)
+        self._grid.setSizeConstraint(QGridLayout.SizeConstraint.SetNoConstraint)
         self._columns = 0
         self.buttons: dict[str, QToolButton] = {}
         for tool in TOOLS:
@@ -46,7 +49,34 @@ class ToolBar(QWidget):
     @override
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        fitting = max((self.width() + _SPACING_PX) // (_BUTTON_PX + _SPACING_PX), 5)
+        self._arrange()
+
+    @override
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if (
+            self.isVisible()
+            and event is not None
+            and event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange)
+        ):
+            self._arrange()  # letters may be larger now
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        # Not that of the columns there are: in a narrower dock there are fewer.
+        return QSize(_FEWEST * self._each_px, super().minimumSizeHint().height())
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(5 * _LEAST_PX, super().sizeHint().height())
+
+    @property
+    def _each_px(self) -> int:
+        words = (one.fontMetrics().horizontalAdvance(one.text()) for one in self.buttons.values())
+        return max(_LEAST_PX, max(words) + _AROUND_PX) + _SPACING_PX
+
+    def _arrange(self) -> None:
+        fitting = max((self.width() + _SPACING_PX) // self._each_px, _FEWEST)
         rows = -(-len(TOOLS) // fitting)
         self._place(-(-len(TOOLS) // rows))
 
