@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
 )
 from typing_extensions import override
 
-from napari_pseudolabel.widgets.common.opening import IN_MENUS
 from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     from napari_pseudolabel.widgets.common.dock_controller import DockController
     from napari_pseudolabel.widgets.common.dock_view import DockView
 
+IN_MENUS = "Pseudo-label"
+"""The plugin as its menu calls it, see napari.yaml."""
 _LEAST_HEIGHT = 160
 _LONG_WIDTH = 304
 _TABS = "QTabBar::tab { padding: 3px 1px; border-right: 0px; min-width: 0px; }"

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     _Dock = TypeVar("_Dock", bound=Dock)
 
 PLUGIN = "napari-pseudolabel"
-IN_MENUS = "Pseudo-label"
-"""The plugin as its menu calls it, see napari.yaml."""
 
 
 def show_dock(viewer: Any, kind: type[_Dock], name: str) -> _Dock:
@@ -24,6 +22,8 @@ def show_dock(viewer: Any, kind: type[_Dock], name: str) -> _Dock:
         Of the dock in the menu. By it the menu knows that the dock is open, and does not open a second one.
     """
     from napari.plugins import menu_item_template
+
+    from napari_pseudolabel.widgets.common.dock import IN_MENUS
 
     window = viewer.window
     for widget in window.dock_widgets.values():
