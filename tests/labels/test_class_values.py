@@ -34,6 +34,9 @@ GREY = {
     "a smoothed mask": np.asarray(ndi.gaussian_filter(DISCS * 255.0, 1.0), np.uint8),
     "a mask turned with interpolation": np.asarray(Pillow.fromarray(DISCS * 255).rotate(7, Pillow.BILINEAR)),
     "a mask as JPEG": jpeg(DISCS * 255),
+    "a mask as a good JPEG": (DISCS * 247 + np.random.default_rng(0).integers(0, 5, DISCS.shape)).astype(
+        np.uint8
+    ),
 }
 LABELS = {
     "many classes": np.repeat(np.repeat(np.arange(1, 21, dtype=np.uint8).reshape(4, 5), 9, 0), 9, 1),
@@ -41,6 +44,7 @@ LABELS = {
     "points": np.where(np.indices((40, 40)).sum(0) % 5 == 0, np.arange(1600).reshape(40, 40) % 200, 0).astype(
         np.uint8
     ),
+    "numbers from both ends": np.array([0, 1, 2, 253, 254, 255], np.uint8)[np.asarray(ndi.label(DISCS)[0])],
     "speckled classes": np.random.default_rng(0).integers(0, 5, (40, 40)).astype(np.uint8),
 }
 
@@ -56,7 +60,9 @@ def test_grey_levels_are_no_labels_wherever_they_are_read(kind, tmp_path):
         lambda: pseudolabel.measure(path),
         lambda: next(class_planes(path, from_array(GREY[kind], "YX"))),
     ):
-        with pytest.raises(InputError, match="like grey levels"):
+        with pytest.raises(
+            InputError, match=r"like grey levels|as of a mask of 0 and 255 that was saved as JPEG"
+        ):
             use()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from napari_pseudolabel.labels.misplaced import misplaced
+from napari_pseudolabel.labels.misplaced import misplaced, unlike
 
 
 def discs(shape=(96, 130), count=14, seed=0):
@@ -58,3 +58,18 @@ def test_nothing_is_said_of_labels_that_fit_or_fit_nowhere():
     for prediction in (truth, other, worse, larger, np.zeros_like(truth), truth[:, :50]):
         assert misplaced(prediction, truth) == ()
     assert misplaced(truth, np.zeros_like(truth)) == ()
+
+
+@pytest.mark.parametrize("shape", [(96, 130), (100, 100)])
+def test_labels_that_do_not_lie_on_their_image_are_noticed(shape):
+    truth = discs(shape)
+    noise = np.random.default_rng(0).normal(0, 30, shape)
+    image = 100 + 60.0 * (truth > 0) + noise
+    assert unlike(image, truth) == ""
+    assert unlike(200 - image, truth) == ""
+    assert unlike(image, truth[::-1]) == "turned upside down"
+    assert unlike(image, truth[::-1, ::-1]) == "turned by half a turn"
+    if shape[0] == shape[1]:
+        assert unlike(image, truth.T) == "with rows and columns exchanged"
+    # Nothing is known of labels that no grey level tells, of others, and of nothing.
+    assert unlike(noise, truth) == unlike(image, discs(shape, seed=1)) == unlike(0 * image, truth[::-1]) == ""

@@ -45,6 +45,11 @@ def are_numbers(labels: NDArray[np.integer], fewest: int = _FEWEST) -> bool:
     return pieces <= _PIECES * numbered
 
 
+# What a JPEG makes of black and white.
+_NEAR_BLACK = 40
+_FEWEST_NEAR = 3
+
+
 def refuse_grey(labels: NDArray[np.integer], name: str) -> None:
     """Refuse what is an image, or a mask that was smoothed, scaled or saved as JPEG: its values mean neither classes nor objects.
 
@@ -78,6 +83,15 @@ def refuse_grey(labels: NDArray[np.integer], name: str) -> None:
             raise InputError(
                 f"{name} holds {len(values)} values like grey levels, and no labels: it is an image, or a mask that was smoothed, "
                 "scaled or saved as JPEG; give the labels as they were drawn, or a mask of 0 and 255."
+            )
+    if labels.dtype.itemsize <= _WIDEST_GREY and labels.size:
+        values = np.unique(labels)
+        low, high = values[values <= _NEAR_BLACK], values[(values >= 255 - _NEAR_BLACK) & (values <= 255)]
+        both = min(len(low), len(high)) >= _FEWEST_NEAR and len(low) + len(high) == len(values)
+        if both and not are_numbers(labels, _FEWEST_NEAR):
+            raise InputError(
+                f"The values of {name} are {listed(values)}, as of a mask of 0 and 255 that was saved as JPEG; make it a mask again by a "
+                "threshold, and save it as PNG or TIFF."
             )
 
 

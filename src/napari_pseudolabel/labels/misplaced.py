@@ -14,6 +14,8 @@ _LARGEST_SIDE = 1024
 _FEWEST = 3
 # So much of what is labelled has to fit afterwards, and so much more than before.
 _FITS, _BETTER = 0.6, 0.3
+# Classes have to explain so much of an image, and so many times what they explain as they are.
+_EXPLAINS, _TIMES = 0.15, 5
 # A move has to take away half of what does not fit.
 _MOVED_BETTER = 0.03
 
@@ -61,6 +63,35 @@ def misplaced(prediction: Plane, reference: Plane) -> tuple[str, ...]:
             f"{now:.0%}); one of them may be turned or mirrored.",
         )
     return _moved(_middle(first), _middle(second))
+
+
+def unlike(image: NDArray[np.floating], labels: Plane) -> str:
+    """Say how labels would have to be turned or mirrored so that they fit an image much better; empty where they need not.
+
+    They fit where pixels of one class are of similar grey levels, by the share of the variance that classes explain.
+
+    Parameters
+    ----------
+    image, labels
+        (H, W) each, of one shape.
+    """
+    step = max(1, max(image.shape) // _LARGEST_SIDE)
+    seen = image[::step, ::step]
+    ways = {name: turned for name, way in _WAYS.items() if (turned := way(labels)).shape == labels.shape}
+    found = {name: _explained(seen, turned[::step, ::step]) for name, turned in ways.items()}
+    best, now = max(found, key=lambda name: found[name]), _explained(seen, labels[::step, ::step])
+    return best if found[best] >= max(_EXPLAINS, _TIMES * now) else ""
+
+
+def _explained(image: NDArray[np.floating], labels: Plane) -> float:
+    """Share of the variance of an image that lies between the classes of labels."""
+    known = np.isfinite(image)
+    values, numbers = image[known].astype(np.float64), labels[known]
+    if not values.size or not (whole := float(values.var())):
+        return 0.0
+    counts = np.bincount(numbers)
+    means = np.bincount(numbers, values) / np.maximum(counts, 1)
+    return float(np.sum(counts * (means - values.mean()) ** 2) / values.size / whole)
 
 
 def _moved(first: Plane, second: Plane) -> tuple[str, ...]:

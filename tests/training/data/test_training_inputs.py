@@ -254,7 +254,7 @@ def test_numbers_of_objects_are_no_classes():
     labels = np.zeros((8, 48), np.uint8)
     for number in range(12):
         labels[2:6, 4 * number : 4 * number + 3] = number + 1
-    numbered = LabelledPlane("cells.tif", labels.astype(np.float32), labels)
+    numbered = LabelledPlane("cells.tif", (labels > 0).astype(np.float32), labels)
     with pytest.raises(
         InputError, match=r"labels of cells\.tif number its objects \(12 values of one piece each\)"
     ):
@@ -267,3 +267,24 @@ def test_numbers_of_objects_are_no_classes():
         assert ("If they number objects" in note) == doubted
     with pytest.raises(InputError, match=r"class cell \(9\), only the values 0, 1, 2 and 3"):
         check_values([few], {"cell": 9}, "training")
+
+
+def test_labels_that_lie_turned_on_their_images_are_told():
+    """Most of those that are looked at."""
+    rng = np.random.default_rng(0)
+
+    def plane(name, turned):
+        labels = np.zeros((80, 120), np.uint8)
+        for _ in range(20):
+            y, x = rng.integers(0, 72), rng.integers(0, 112)
+            labels[y : y + 7, x : x + 7] = 1
+        image = (labels + rng.normal(0, 0.3, labels.shape)).astype(np.float32)
+        return LabelledPlane(name, image, labels[::-1] if turned else labels)
+
+    planes = [plane(f"{number}.tif", number > 0) for number in range(3)]
+    (note,) = check_values(planes, {"cell": 1}, "training")
+    assert (
+        "The labels of 2 of 3 images that were looked at would fit much better if they were turned upside down"
+        in note
+    )
+    assert check_values(planes[:2], {"cell": 1}, "training") == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import listed, look_like_numbers, refuse_numbers
+from napari_pseudolabel.labels.misplaced import unlike
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
@@ -28,6 +30,7 @@ from napari_pseudolabel.training.data.image_folders import (
 
 _SMALLEST_SIDE = 8
 _SAME_WITHIN = 0.01
+_MOST_LOOKED = 8
 
 
 @dataclass(frozen=True)
@@ -321,7 +324,27 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
             )
     rest = ", ".join(map(str, sorted(found - {0, *classes.values()})))
     return (
-        (f"The label values {rest} belong to no class, so they count as background.{doubt}",) if rest else ()
+        *(
+            (f"The label values {rest} belong to no class, so they count as background.{doubt}",)
+            if rest
+            else ()
+        ),
+        *_turned(planes),
+    )
+
+
+def _turned(planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
+    """Say that labels do not lie on their images as others would: programs turn images as a file asks for, or do not."""
+    looked = planes[:: max(1, len(planes) // _MOST_LOOKED)]
+    ways = Counter(filter(None, (unlike(plane.image, plane.labels) for plane in looked)))
+    if not ways:
+        return ()
+    (way, number), *_ = ways.most_common(1)
+    if number <= len(looked) / 2:
+        return ()
+    return (
+        f"The labels of {number} of {len(looked)} images that were looked at would fit much better if they were {way}; compare images and "
+        "labels in a viewer before you use what was trained.",
     )
 
 
