@@ -36,12 +36,12 @@ def make(folder: Path) -> None:
     controller = dock.controller
     try:
         wait_for(lambda: not controller.models.loading)
-        dock.view.choose_strategy(
-            "segmentation"
-        )  # what is proposed for an image of one's own; on a sample all ways are tried
+        wait_for(lambda: dock.view.run_button.isEnabled())
+        dock.view.regions.choose("all")
         picture("dock-before")
         dock.view.run_button.click()
-        wait_for(lambda: dock.view.progress.value() > 0 or not controller.busy)
+        # The best so far is shown while others are tried.
+        wait_for(lambda: len(viewer.layers) > 1 or not controller.busy)
         picture("dock-during")
         wait_for(lambda: not controller.busy)
         picture("dock-after")
