@@ -109,6 +109,39 @@ def test_what_is_finished_is_not_done_again_and_what_was_changed_is_not_replaced
     assert "finished_before" not in cli(*asked, "--flips", 1, "--json").out, "other settings, other labels"
 
 
+def test_what_others_have_made_is_not_replaced_and_labels_are_not_labelled(
+    cli, folder, tmp_path, tiny_segmenter
+):
+    tifffile.imwrite(folder / "a.tif", picture(20, 20))
+    out, drawn = tmp_path / "out", np.full((20, 20), 1, np.uint8)
+    out.mkdir()
+    how = ("--segmenter", tiny_segmenter, "--scale", 1)
+    for target, asked in ((out / "a.ome.tif", out), (tmp_path / "drawn.tif", tmp_path / "drawn.tif")):
+        tifffile.imwrite(target, drawn)
+        ran = cli("segment", folder / "a.tif" if asked == target else folder, asked, *how)
+        assert ran.code == 2
+        assert f"{target.name} is there already and was not written here" in ran.err
+        assert np.array_equal(tifffile.imread(target), drawn)
+        target.unlink()
+    made = tmp_path / "made.tif"
+    for _ in range(2):
+        assert cli("segment", folder / "a.tif", made, *how).code == 0
+    ran = cli("segment", made, tmp_path / "again.tif", *how)
+    assert ran.code == 2
+    assert "made.tif holds labels, or a confidence, that were made here" in ran.err
+
+
+def test_files_that_cannot_be_read_stop_no_other(cli, folder, tmp_path, tiny_segmenter):
+    tifffile.imwrite(folder / "a.tif", picture(20, 20))
+    (folder / "b.tif").touch()
+    (folder / "c.tif").symlink_to(folder / "nowhere.tif")
+    (folder / "d.tif").symlink_to(folder / "d.tif")
+    ran = cli("segment", folder, tmp_path / "out", "--segmenter", tiny_segmenter, "--scale", 1, "--json")
+    assert ran.code == 2
+    assert [Path(one["input"]).name for one in ran.json["failed"]] == ["b.tif", "c.tif", "d.tif"]
+    assert len(ran.json["results"]) == 1
+
+
 def test_a_set_goes_on_where_it_was_stopped_image_by_image(cli, folder, tmp_path, tiny_segmenter):
     for name in ("a.tif", "b.tif", "c.tif"):
         tifffile.imwrite(folder / name, picture(40, 40))
@@ -143,3 +176,7 @@ def test_what_is_said_of_every_image_is_said_once_and_the_rest_with_its_image():
     assert "It is not known what the image shows. (2 images)" in text
     assert "It is dark. (b.ome.tif)" in text
     assert "(" not in folder_lines([result("a")])[-1]
+    # An image may be called as a word of every sentence.
+    said = "It says how far a pixel is from a level."
+    for names in (("a",), ("a", "b")):
+        assert any(line.startswith(said) for line in folder_lines([result(name, said) for name in names]))

@@ -101,3 +101,15 @@ def test_files_of_others_are_classes_or_numbers(cli, ring, tmp_path):
     ):
         ran = cli("measure", *words)
         assert (ran.code, part in ran.sentence) == (2, True), ran.err
+
+
+def test_a_table_of_somebody_else_is_not_replaced(cli, ring, tmp_path):
+    path = exported(tmp_path / "a.png", ring)
+    assert cli("measure", path, tmp_path / "out.csv").code == 0
+    for name in ("out.csv", "out.totals.csv"):
+        before = (tmp_path / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text("day,weight\n1,20\n", encoding="utf-8")
+        ran = cli("measure", path, tmp_path / "out.csv")
+        assert (ran.code, f"{name} is there already and holds no measures" in ran.err) == (2, True)
+        (tmp_path / name).write_text(before, encoding="utf-8")
+    assert cli("measure", path, tmp_path / "out.csv").code == 0

@@ -57,10 +57,11 @@ def measure(
     from napari_pseudolabel.cli.progress import interruptible
     from napari_pseudolabel.exporting.targets import sources
     from napari_pseudolabel.imaging.reading.file_names import is_image, label_files_in
-    from napari_pseudolabel.labels.measures.measure_tables import save_tables
+    from napari_pseudolabel.labels.measures.measure_tables import check_tables, save_tables
 
     if output.suffix.lower() != _SUFFIX:
         raise InputError(f"Measures are a table; end {output.name} with {_SUFFIX}.")
+    check_tables(output)
     named = None if classes is None else named_values(classes)
     paths = sources(labels, label_files_in)
     folder = not is_image(labels)

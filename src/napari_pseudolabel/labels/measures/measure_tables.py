@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.measures.measure_columns import COLUMNS, TOTALS, Kind, MeasureColumn
 from napari_pseudolabel.labels.measures.measures import Measures
 from napari_pseudolabel.workspace.atomic import atomic_files, csv_text
+
+_LONGEST_HEAD = 10_000
 
 
 def measures_text(measured: Sequence[tuple[str, Measures]], *, files: bool = False) -> str:
@@ -39,6 +42,26 @@ def totals_text(measured: Sequence[tuple[str, Measures]], *, files: bool = False
 def totals_path(path: Path) -> Path:
     """Return where the totals beside a table go: ``a.csv`` has ``a.totals.csv``."""
     return path.with_name(f"{path.stem}.totals{path.suffix}")
+
+
+def check_tables(path: Path) -> None:
+    """Refuse to write over a table of something else.
+
+    Raises
+    ------
+    InputError
+        If one of the two files is there, and is no table of measures.
+    """
+    known = {"file", *(one.name for table in (COLUMNS, TOTALS) for kind in table.values() for one in kind)}
+    for target in (path, totals_path(path)):
+        if not target.is_file():
+            continue
+        with target.open(encoding="utf-8", errors="replace") as file:
+            head = file.readline(_LONGEST_HEAD)
+        if not {column.partition(" (")[0] for column in head.strip().split(",")} <= known:
+            raise InputError(
+                f"{target.name} is there already and holds no measures, so it is not replaced; move it away, or choose another name."
+            )
 
 
 def save_tables(
