@@ -136,7 +136,7 @@ DIRECTIONS = (
     Carried(
         "fluorescence -> purple stain",
         "purple stain",
-        (),
+        ("sample:lavender-proxy",),
         partial(nuclei_views, modality=nuclei.PURPLE, most=14, sized=False),
     ),
     Carried(
@@ -182,7 +182,7 @@ DIRECTIONS = (
     Carried(
         "unknown kind: purple stain",
         "",
-        (),
+        ("sample:lavender-proxy",),
         untold(partial(nuclei_views, modality=nuclei.PURPLE, most=6, sized=True)),
         objects=NUCLEI,
     ),

@@ -105,7 +105,7 @@ def purple_cases(data: Path) -> list[Case]:
 
 def fluorescence_cases(data: Path) -> list[Case]:
     """Images that no training has seen, on the model's grid; the truth is that of the recipe."""
-    planes = nuclei.fluorescence(data, held_out=True)
+    planes = nuclei.labelled(data, nuclei.FLUORESCENCE, held_out=True)
     return [Case(plane.name, plane, plane.labels, None, True) for plane in planes]
 
 

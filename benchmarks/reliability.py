@@ -43,7 +43,7 @@ from rich.table import Table
 from napari_pseudolabel.labels.confidence import class_confidence, entropy, mean_dice, tempered
 from napari_pseudolabel.labels.evidence import Evidence
 from napari_pseudolabel.labels.review import measure
-from napari_pseudolabel.labels.usability import doubts
+from napari_pseudolabel.labels.usability import usability
 from napari_pseudolabel.models.cards import Card
 from napari_pseudolabel.models.loaded import LoadedModels
 
@@ -151,7 +151,7 @@ def judged(image: Looked, card: Card, temperature: float) -> Judged:
         mean_dice(labels, image.truth),
         np.stack([binned(one, right) for one in (class_confidence(mean, image.classes), sure)]),
         found,
-        doubts(evidence, image.classes, typical, image.grid_per_px),
+        usability(evidence, image.classes, typical, image.grid_per_px).doubts,
     )
 
 

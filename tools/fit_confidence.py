@@ -22,6 +22,7 @@ import typer
 from recipes.carried import CARRIED, answers, temperature
 from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PROXIES
+from recipes.refined import REFINED
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
@@ -49,6 +50,8 @@ def validation(name: str, data: Path) -> list[LabelledPlane]:
     """Return the planes that no training of a shipped segmenter has seen, on its grid."""
     if name in LABELLED_SETS:
         return LABELLED_SETS[name].validation(data)
+    if name in REFINED and REFINED[name].beside is not None:
+        return REFINED[name].validated(data)
     if name in RANDOM_CONTRASTS:
         own = RANDOM_CONTRASTS[name]
         return own.validation(own.source.validation(data))

@@ -28,7 +28,6 @@ import typer
 from numpy.typing import NDArray
 from recipes.contrasts import RANDOM_CONTRASTS, RandomContrasts
 from recipes.generated import mixed
-from recipes.own_labels import own_labels
 from recipes.pairs import FILTERS, LABELLED_SETS, PAIRS, PROXIES, TILE, LabelledSet, Proxy
 from recipes.refined import REFINED
 from recipes.students import STUDENTS
@@ -224,10 +223,12 @@ def refined(
     is_proxy = not isinstance(recipe.recipe, LabelledSet)
     with shown_progress() as control:
         if isinstance(recipe.recipe, RandomContrasts):
-            first = recipe.recipe
-            real = first.look(first.source.training(data))
-            validation = first.validation(first.source.validation(data))
-            card = card_of(target)
+            real = recipe.recipe.look(recipe.recipe.source.training(data))
+            validation = recipe.validated(data)
+            # On the parent's grid: what is known of images there holds here.
+            known = before.card.source
+            source = target.modality.model_copy(update={"texture": known and known.texture})
+            card = card_of(target).model_copy(update={"source": source})
         elif isinstance(recipe.recipe, Proxy):
             # Real images of the target, without labels: what the proxy will see.
             card = card_of(target, target.pair.images(data)[target.look])
@@ -239,12 +240,10 @@ def refined(
             card = card_of(target, [plane.image for plane in real])
         card = card.model_copy(update={"parent": before.sha256, "training": training})
         planes, weights = with_generated(target, real)
-        if recipe.unlabelled:
-            own = list(own_labels(data, recipe.unlabelled, str(parent)))
-            if target.weight is not None:
-                own = [replace(plane, weight=target.weight(plane.labels)) for plane in own]
-            weights = [weight / 2 for weight in weights] + [0.5 / len(own)] * len(own)
-            planes += own
+        if recipe.beside is not None:
+            beside = weighed(target, recipe.beside.training(data))
+            weights = [weight / 2 for weight in weights] + [0.5 / len(beside)] * len(beside)
+            planes += beside
         start = {key: value.float() for key, value in before.network.state_dict().items()}
         run = SegmenterTraining(
             planes,
@@ -336,10 +335,13 @@ def with_generated(recipe: LabelledSet, real: list[LabelledPlane]) -> tuple[list
         for number, field in enumerate(recipe.pair.generated())
     ]
     weights = [(1 - SHARE) / len(real)] * len(real) + [SHARE / len(made)] * len(made)
-    planes = [*real, *made]
-    if recipe.weight is not None:
-        planes = [replace(plane, weight=recipe.weight(plane.labels)) for plane in planes]
-    return planes, weights
+    return weighed(recipe, [*real, *made]), weights
+
+
+def weighed(recipe: LabelledSet, planes: list[LabelledPlane]) -> list[LabelledPlane]:
+    """Let the pixels of planes count as the recipe says."""
+    weight = recipe.weight
+    return planes if weight is None else [replace(plane, weight=weight(plane.labels)) for plane in planes]
 
 
 def _training(

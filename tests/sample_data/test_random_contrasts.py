@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from recipes import axons
-from recipes.contrasts import ANY_AXONS, LAVENDER_PROXY, MOST_VALIDATED, RANDOM_CONTRASTS
+from recipes import axons, nuclei
+from recipes.contrasts import ANY_AXONS, LAVENDER_PROXY, MOST_VALIDATED, RANDOM_CONTRASTS, RandomContrasts
+from recipes.refined import REFINED
+from skimage.io import imsave
+from skimage.measure import label
 
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 
@@ -54,3 +57,49 @@ def test_no_recipe_learns_from_a_target_it_is_measured_on():
     assert LAVENDER_PROXY.source.modality.name == "fluorescence"
     assert ANY_AXONS.source.modality == axons.TEM
     assert replace(LAVENDER_PROXY, inverted=False).look(planes(1))[0].image.max() == pytest.approx(0.8)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Nuclei in three appearances, of which lavender has no labels, 24 pixels wide and half as high."""
+    rows = ["id,modality_guess"]
+    for folder in nuclei.FOLDERS.values():
+        for kind in ("images", "labels"):
+            (tmp_path / "nuclei" / folder / kind).mkdir(parents=True)
+        for name in (f"{folder}-{number}" for number in range(6)):
+            rows.append(f"{name},{folder}")
+            numbered = np.zeros((40, 64), np.uint8)
+            numbered[8:20, 8:32] = 1
+            numbered[8:20, 32:56] = 2
+            imsave(
+                tmp_path / "nuclei" / folder / "images" / f"{name}.png",
+                np.where(numbered, 200, 30).astype(np.uint8),
+                check_contrast=False,
+            )
+            if folder != "stain_lavender":
+                imsave(
+                    tmp_path / "nuclei" / folder / "labels" / f"{name}.png", numbered, check_contrast=False
+                )
+    (tmp_path / "nuclei" / "index.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_the_lavender_proxy_learns_from_labels_of_both_others_and_keeps_the_images_of_tables_apart(data):
+    recipe = REFINED["lavender-proxy"]
+    assert isinstance(recipe.recipe, RandomContrasts)
+    assert recipe.beside is not None
+    learned = [*recipe.recipe.source.training(data), *recipe.beside.training(data)]
+    kept = {plane.name for plane in recipe.validated(data)}
+    assert {name.rpartition("-")[0] for name in kept} == {"fluorescence", "stain_purple_on_white"}
+    assert not kept & {plane.name for plane in learned}
+    assert not kept & set(nuclei.names(data, nuclei.PURPLE, held_out=False))
+
+
+def test_images_of_the_stain_come_at_the_size_of_the_model_and_nuclei_that_touch_stay_apart(data):
+    beside = REFINED["lavender-proxy"].beside
+    assert beside is not None
+    for plane in beside.training(data):
+        assert plane.image.shape == plane.labels.shape
+        assert label(plane.labels, connectivity=2).max() == 2
+        # Two nuclei of 20 pixels across, but for the line between them.
+        assert (plane.labels > 0).sum() == pytest.approx(2 * np.pi * 100, rel=0.15)

@@ -182,3 +182,21 @@ def test_noise_that_is_magnified_until_it_looks_like_objects_is_none():
     alone = choose([TriedScale(8.0, 0.97, 0.3, 0.1)], TextureEstimates(7.2, 6.3), 20.0)
     assert not alone.sure
     assert "2.5 pixels wide" in alone.why
+
+
+def test_objects_do_not_overrule_looks_that_agree_far_more_about_the_image_as_it_is():
+    # Seen on a strand of tissue with three nuclei: what has the right width at 4 times is the tissue.
+    looks = [
+        (1.0, 0.933, -1.17),
+        (1.41, 0.888, -0.8),
+        (2.0, 0.873, -0.75),
+        (2.83, 0.872, -0.41),
+        (4.0, 0.857, -0.09),
+        (5.66, 0.869, 0.3),
+    ]
+    tried = [TriedScale(one, agree, 0.06, wider) for one, agree, wider in looks]
+    found = choose(tried, TextureEstimates(3.2, 3.2), 20.0)
+    assert (found.sure, found.used) == (False, 1.0)
+    assert "agree more about the image as it is (0.93) than at 4 times (0.86)" in found.why
+    alike = [TriedScale(one.factor, 0.93, one.foreground, one.wider) for one in tried]
+    assert choose(alike, TextureEstimates(3.2, 3.2), 20.0).sure

@@ -1,7 +1,8 @@
 """Fluorescence <-> purple stain of nuclei: which images the recipes see, at which size.
 
-DATA holds ``nuclei`` with ``index.csv`` and, per appearance, ``images/`` and ``labels/`` (Data Science Bowl 2018, CC0). Labels
-of the purple stain are never read here; its nuclei are about 20 pixels wide as it is, measured by eye on the screen.
+DATA holds ``nuclei`` with ``index.csv`` and, per appearance, ``images/`` and ``labels/`` (Data Science Bowl 2018, CC0). What is for
+the purple stain reads no label of it; its nuclei are about 20 pixels wide as it is, measured by eye on the screen. What is for
+lavender reads labels of fluorescence and of the purple stain, and none of lavender.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ def instances(data: Path, modality: Modality, name: str) -> NDArray[np.int32]:
     return np.asarray(read_labels(path).data).astype(np.int32)
 
 
-def fluorescence(data: Path, *, held_out: bool) -> Iterator[LabelledPlane]:
+def labelled(data: Path, modality: Modality, *, held_out: bool) -> Iterator[LabelledPlane]:
     """Labelled images, each magnified so that the median of its nuclei has the model's size."""
-    for name in names(data, FLUORESCENCE, held_out=held_out):
-        numbered = instances(data, FLUORESCENCE, name)
-        look = resample(plane(data, FLUORESCENCE, name), 20 / median_diameter(numbered))
+    for name in names(data, modality, held_out=held_out):
+        numbered = instances(data, modality, name)
+        look = resample(plane(data, modality, name), 20 / median_diameter(numbered))
         yield LabelledPlane(name, look, outlined(labels_to(numbered, look.shape)))
 
 

@@ -112,7 +112,7 @@ def _axon_images(data: Path) -> tuple[list[Plane], list[Plane]]:
 def _nuclei_images(data: Path) -> tuple[list[Plane], list[Plane]]:
     purple = nuclei.names(data, nuclei.PURPLE, held_out=False)
     return (
-        [plane.image for plane in nuclei.fluorescence(data, held_out=False)],
+        [plane.image for plane in nuclei.labelled(data, nuclei.FLUORESCENCE, held_out=False)],
         [nuclei.plane(data, nuclei.PURPLE, name) for name in purple],
     )
 
@@ -183,8 +183,8 @@ FLUORESCENCE_NUCLEI = LabelledSet(
     pair=NUCLEI,
     look=0,
     data=NUCLEI.data,
-    training=lambda data: list(nuclei.fluorescence(data, held_out=False)),
-    validation=lambda data: list(nuclei.fluorescence(data, held_out=True)),
+    training=lambda data: list(nuclei.labelled(data, nuclei.FLUORESCENCE, held_out=False)),
+    validation=lambda data: list(nuclei.labelled(data, nuclei.FLUORESCENCE, held_out=True)),
     # Nuclei and background are told apart by their grey levels alone, so less may change.
     settings=dataclasses.replace(SEGMENTER, class_shift=0.15),
     weight=nuclei.gap_weight,
@@ -214,6 +214,15 @@ PURPLE_PROXY = Proxy(
     ),
     source=FLUORESCENCE_NUCLEI,
     translators=("sample:fluorescence-to-purple",),
+)
+# What a person has who labelled the one stain and wants nuclei in another.
+PURPLE_NUCLEI = dataclasses.replace(
+    FLUORESCENCE_NUCLEI,
+    name="purple-nuclei",
+    modality=nuclei.PURPLE,
+    look=1,
+    training=lambda data: list(nuclei.labelled(data, nuclei.PURPLE, held_out=False)),
+    validation=lambda data: list(nuclei.labelled(data, nuclei.PURPLE, held_out=True)),
 )
 PROXIES = {proxy.target.name: proxy for proxy in (SEM_PROXY, PURPLE_PROXY)}
 LABELLED_SETS = {one.name: one for one in (TEM_AXONS, SEM_AXONS, FLUORESCENCE_NUCLEI)}

@@ -21,6 +21,8 @@ _PULL = 0.01
 _SIZE_PULL = 0.1
 # So many octaves may lie between them at the magnification that is believed.
 _WIDER = 0.75
+# So much less may looks agree there than about the image as it is: else what has the right width are no objects.
+_LESS = 0.03
 # A peak that is so much lower than the best counts as well, and of those the smallest magnification: too large hurts far more.
 _NEAR_TIE = 0.015
 # Without a texture, agreement must differ by so much over what was tried for the best to mean something.
@@ -128,12 +130,19 @@ def _doubt(
 ) -> str:
     """Say in a clause why a choice is not safe; empty where it is."""
     texture = estimates.middle
-    wider = min(usable, key=lambda one: abs(math.log2(one.factor / factor))).wider if usable else None
+    nearest = min(usable, key=lambda one: abs(math.log2(one.factor / factor)), default=None)
+    wider = None if nearest is None else nearest.wider
     if tried and not usable:
         return "the models find nothing in the image, or nothing but objects, at any scale"
     if usable and max(one.agreement for one in usable) < _LEAST_AGREEMENT:
         return "the models contradict themselves at every scale"
-    if wider is not None:
+    if nearest is not None and wider is not None:
+        plain = next((one.agreement for one in usable if one.factor == 1), 0.0)
+        if nearest.agreement < plain - _LESS:
+            return (
+                f"the models agree more about the image as it is ({plain:.2f}) than at {factor:.2g} times "
+                f"({nearest.agreement:.2f})"
+            )
         # What was found in the image itself knows better than what its texture is like.
         times = f"{2**wider:.2g} times as wide as those that the model learned from"
         return "" if abs(wider) <= _WIDER else f"the objects found at {factor:.2g} times are {times}"
