@@ -184,6 +184,7 @@ def test_what_is_no_label_or_no_class_is_one_sentence_from_python_too(labels, cl
         ({"planes": [(0, 0)]}, "image has no plane (0, 0); it has 2 planes."),
         ({"planes": 1}, "planes must be a list (each a whole number or a list (each a whole number)), not 1"),
         ({"planes": ["a"]}, "planes must be a list"),
+        ({"planes": []}, "No plane is named"),
         (
             {"settings": {"flips": 0}},
             "settings must be LabelSettings, not a dict; give LabelSettings(**settings).",
@@ -348,3 +349,28 @@ def test_of_several_levels_the_finest_counts_and_a_list_of_images_is_none(discs)
     assert np.array_equal(
         pseudolabel.pseudo_label(tensor, strategy="otsu", settings=QUICK).labels, found.labels
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda labels: pseudolabel.load_segmenter(None), "A model is a name or a path, not None"),
+        (lambda labels: pseudolabel.load_translator(5), "A model is a name or a path, not 5"),
+        (lambda labels: _tuned(labels, {"disc": 0}), "classes of a model have values from 1 to 255"),
+        (lambda labels: _tuned(labels, {"disc": 300}), "classes of a model have values from 1 to 255"),
+        (lambda labels: _tuned(labels, {"disc": "1"}), "values are whole numbers from 0 on"),
+        (lambda labels: _tuned(labels, ["disc"]), "classes must be a dict, not ['disc']"),
+        (
+            lambda labels: pseudolabel.evaluate(labels, labels, {"disc": True}),
+            "values are whole numbers from 0 on",
+        ),
+        (lambda labels: pseudolabel.measure(labels, kind="fibers"), "kind must be 'objects' or 'fibres'"),
+    ],
+)
+def test_what_no_function_takes_is_one_sentence(discs, call, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        call(discs[1])
+
+
+def _tuned(labels, classes):
+    return pseudolabel.fine_tune([labels], [labels], "never written", segmenter=None, classes=classes)

@@ -25,6 +25,7 @@ from napari_pseudolabel.labels.class_values import (
     refuse_grey,
     taken_for_background,
 )
+from napari_pseudolabel.labels.classes import LARGEST_VALUE
 from napari_pseudolabel.labels.metrics import Evaluation, object_notes
 from napari_pseudolabel.labels.metrics import evaluate as compare
 from napari_pseudolabel.labels.misplaced import misplaced
@@ -118,18 +119,27 @@ def evaluate(
     return ComparedLabels(scores, tuple(dict.fromkeys(notes)))
 
 
-def checked_classes(classes: Mapping[str, int]) -> dict[str, int]:
+def checked_classes(classes: Mapping[str, int], *, objects: bool = False) -> dict[str, int]:
     """Return the values of classes as they are named.
+
+    Parameters
+    ----------
+    objects
+        None of them is the background, and a model is to know them.
 
     Raises
     ------
     InputError
-        If one is no whole number from 0 on, or two classes have the same.
+        If one is no whole number from 0 on, or two classes have the same; for `objects` if one is 0, or above 255.
     """
     named: dict[str, int] = {}
     for name, value in classes.items():
-        if not isinstance(value, int | np.integer) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
             raise InputError(f"The class {name} has the value {value!r}; values are whole numbers from 0 on.")
+        if objects and not 0 < value <= LARGEST_VALUE:
+            raise InputError(
+                f"The class {name} has the value {value}; classes of a model have values from 1 to {LARGEST_VALUE}, and 0 is background."
+            )
         if value in named.values():
             raise InputError(f"Two classes have the value {value}; give each class one of its own.")
         named[name] = int(value)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_pseudolabel.exporting import Provenance
     from napari_pseudolabel.imaging import Image
+    from napari_pseudolabel.imaging.reading.read_request import Position
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class KnownLabels:
 
 
 def known_labels(
-    path: Path, axes: str | None, position: str | None, *, of_image: bool = False
+    path: Path, axes: str | None, position: Position | None, *, of_image: bool = False
 ) -> KnownLabels:
     """Read a label file and its provenance, if there is one.
 

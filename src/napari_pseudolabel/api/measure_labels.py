@@ -18,6 +18,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Placement
 from napari_pseudolabel.imaging.placement import SQUARE_WITHIN
 from napari_pseudolabel.imaging.reading.label_values import as_labels
+from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, without_class
 from napari_pseudolabel.labels.classes import LARGEST_VALUE, is_nameless, nameless
@@ -52,7 +53,7 @@ def measure(
     pixel_size_um: float | None = None,
     numbered: bool | None = None,
     axes: str | None = None,
-    position: str | None = None,
+    position: Position | None = None,
 ) -> LabelMeasurement:
     """Measure every object of labels; of fibres what AxonDeepSeg measures, by its names and definitions.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_pseudolabel.api.checked_arguments import checked_arguments
+from napari_pseudolabel.api.compare_labels import checked_classes
 from napari_pseudolabel.api.python_inputs import ImageInput, LabelsInput, class_values, opened
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -154,6 +155,10 @@ def fine_tune(
 
     if not len(images) == len(labels) == len(images if regions is None else regions):
         raise InputError("Give labels, and a region or None, for every image.")
+    named = tuple(
+        LabelClass(name=one, value=value)
+        for one, value in checked_classes(classes or {}, objects=True).items()
+    )
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
     split = WorkspaceSplit(place / SPLIT)
@@ -166,9 +171,6 @@ def fine_tune(
     given = settings or FineTuneSettings()
     if pixel_size_um is not None:
         given = replace(given, scale=Scale(pixel_size_um=pixel_size_um))
-    named = (
-        () if classes is None else tuple(LabelClass(name=one, value=value) for one, value in classes.items())
-    )
     job = FineTuneJob(
         tuple(planes),
         "" if segmenter is None else str(segmenter),

@@ -100,6 +100,8 @@ def resolve(ref: str | Path) -> Path:
     InputError
         If there is no such named checkpoint or no such file; lists the names that exist.
     """
+    if not isinstance(ref, str | Path):
+        raise InputError(f"A model is a name or a path, not {ref!r}; correct it.")
     if isinstance(ref, str):
         prefix, separator, rest = ref.partition(":")
         if is_plain(ref):

@@ -71,6 +71,8 @@ class ImageTask(ABC):
         if isinstance(channel, str) and channel not in COMBINED:
             settings = replace(self.settings, channel=self.image.told_channel(channel))
             object.__setattr__(self, "settings", settings)
+        if self.planes == ():
+            raise InputError("No plane is named; name one, or none for all of them.")
         if self.planes is not None and len(set(self.planes)) < len(self.planes):
             raise InputError("A plane is named twice; name each plane once.")
 
