@@ -22,6 +22,7 @@ from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.families import families, family_named
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.registry import named_checkpoints
 from napari_pseudolabel.models.segmenters.sam import segmenter as sam_segmenter
 from napari_pseudolabel.models.segmenters.sam.grid_masks import FoundMask, GridMasks, painted
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
@@ -122,6 +123,28 @@ def test_any_cut_gives_the_labels_of_the_whole(
     differs = part.labels[0] != whole.labels[at]
     assert differs.mean() <= 2e-3, f"{differs.sum()} of {differs.size} labels"
     assert len(np.unique(whole.labels)) > 1
+
+
+# Of all that comes along and whose translations depend on what is near alone.
+FAST = [
+    one.name
+    for one in named_checkpoints()
+    if one.name.startswith("sample:") and one.card is not None and one.card.family == "small-unet"
+]
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("factor", [1.0, 0.8])
+def test_any_cut_gives_the_translation_of_the_whole(world, name, factor):
+    """Of fast versions that come along: every part has tiles of its own, and not up to a blend but exactly."""
+    image = from_array(np.pad(world.image.data[0], ((0, 100), (0, 130)), "symmetric"), "YX")
+    chosen = LabelSettings(scale=Scale(factor=factor), tiles=TileSettings(device="cpu"))
+    job = LabelJob(image, name, settings=chosen)
+    (whole,) = world.run(job, 1000).translation
+    for region in (Region(70, 90, 110, 131), Region(0, 61, 33, 230), Region(101, 0, 184, 64)):
+        (part,) = world.run(replace(job, region=region), 1).translation
+        np.testing.assert_allclose(part, whole[region.window], atol=2e-5)
+    assert whole.std() > 0.01
 
 
 @pytest.mark.parametrize("translator", [None, "syndiff"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,9 +42,8 @@ class Student:
 
     def planes(self, data: Path) -> Sequence[Plane]:
         """Images that the trainings of the translators saw, none of the animals that are held out, and generated fields."""
-        every = len(list(self.pair.generated())) // self.fields
-        made = [one.looks[self.look] for one in itertools.islice(self.pair.generated(), 0, None, every)]
-        return [*self.pair.images(data)[self.look], *made]
+        drawn = [one.looks[self.look] for one in self.pair.generated()]
+        return [*self.pair.images(data)[self.look], *drawn[:: len(drawn) // self.fields]]
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -54,10 +52,12 @@ class Student:
 
 
 # Two classes with thin borders between them.
-_AXONS = DistilSettings(steps=1600, most_crops=32)
+_AXONS = DistilSettings(steps=1600, most_crops=72)
 STUDENTS = {
     "sem-to-tem": Student(AXONS, 1, "sample:tem-axons", settings=_AXONS),
     "tem-to-sem": Student(AXONS, 0, "sample:sem-axons", settings=_AXONS),
     "purple-to-fluorescence": Student(NUCLEI, 1, "sample:fluorescence-nuclei"),
-    "fluorescence-to-purple": Student(NUCLEI, 0, "sample:purple-proxy"),
+    "fluorescence-to-purple": Student(
+        NUCLEI, 0, "sample:purple-proxy", settings=DistilSettings(steps=1200, most_crops=56)
+    ),
 }

@@ -18,8 +18,10 @@ from napari_pseudolabel.imaging import IntensityRange
 from napari_pseudolabel.models import inspect, load_segmenter, load_translator
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.segmenters.base import of_limits
+from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
+from napari_pseudolabel.training.common.precision import multiplies_bfloat16
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.student import distil_task
 from napari_pseudolabel.training.student.distil_task import DistilSettings, verdict
@@ -165,7 +167,11 @@ def test_models_that_do_not_fit_are_refused(models, tmp_path):
 def test_parts_share_no_pixel_and_a_quarter_is_kept_apart():
     plane = np.arange(200 * 330, dtype=np.float32).reshape(200, 330) / 66_000
     learned, kept = parts([plane], replace(SETTINGS, most_crops=100, crop=64))
-    assert len(kept) == (len(learned) + len(kept)) // 4
+    assert len(kept) == (len(learned) + len(kept)) // 4 > 3
+    many = np.tile(plane, (3, 2))
+    learned, kept = parts([many], replace(SETTINGS, most_crops=100, crop=64))
+    assert (len(learned), len(kept)) == (92, 8)  # comparing must not take longer than learning
+    learned, kept = parts([plane], replace(SETTINGS, most_crops=100, crop=64))
     values = np.concatenate([part.ravel() for part in (*learned, *kept)])
     assert len(np.unique(values)) == len(values) == plane.size
     # One image is cut until there is enough.
@@ -232,6 +238,57 @@ def test_labels_count_in_the_second_half_where_the_segmenter_has_gradients(model
     run = StudentTraining([pair], lambda translation, step: score, replace(SETTINGS, steps=4), reader=reader)
     run.run(tmp_path, Control())
     assert calls == [(1, 1, 32, 32)] * 2
+
+
+@pytest.mark.parametrize("has_units", [True, False])
+def test_products_are_rounded_only_where_that_is_quick_and_weights_never(
+    has_units, monkeypatch, tmp_path, one_thread
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_units}, raising=False)
+    seen = []
+
+    def reader(translations):
+        seen.append(torch.nn.functional.conv2d(translations, torch.ones(2, 1, 1, 1)))
+        return seen[-1]
+
+    pair = np.random.default_rng(0).random((4, 48, 48)).astype(np.float32)
+    score = Score(0, 1.0, {"one": 1.0})
+    run = StudentTraining([pair], lambda translation, step: score, replace(SETTINGS, steps=2), reader=reader)
+    run.run(tmp_path, Control())
+    assert {one.dtype for one in seen} == {torch.bfloat16 if has_units else torch.float32}
+    assert {one.dtype for one in run.best_weights.values()} == {torch.float32}
+    assert run.translation(pair[0]).dtype == np.float32
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as torch was
+    assert not multiplies_bfloat16(torch.device("cpu"))
+
+
+def test_what_is_compared_is_what_the_file_makes(models, tmp_path, monkeypatch, one_thread):
+    monkeypatch.setattr(distil_task, "LEAST_DICE", 0.0)
+    judged = []
+    compared = LabelJudge.compared
+
+    def seen(judge, sources, translation, step):
+        judged.append([(one.image, translation(one.image)) for one in sources] if step else [])
+        return compared(judge, sources, translation, step)
+
+    monkeypatch.setattr(LabelJudge, "compared", seen)
+    made = run(job(tmp_path, models, steps=1))
+    (tmp_path / "fast.safetensors").write_bytes(made.checkpoint)
+    student = load_translator(tmp_path / "fast.safetensors")
+    assert len(judged[-1]) == 1
+    for image, shown in judged[-1]:
+        np.testing.assert_allclose(translate(student, image).mean, shown, atol=2e-3)  # weights are kept as float16
+
+
+def test_what_enters_an_untrained_network_arrives(one_thread):
+    """Through torch's own first weights a hundredth of it does."""
+    pair = np.random.default_rng(0).random((4, 48, 48)).astype(np.float32)
+    state = torch.random.get_rng_state()
+    run = StudentTraining([pair], lambda translation, step: Score(0, 1.0, {}), SETTINGS)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    spread = [run.translation(plane).std() for plane in (pair[0], np.full_like(pair[0], 0.5))]
+    assert spread[0] > 0.1
+    assert spread[1] < spread[0]
 
 
 def test_a_segmenter_of_another_family_is_only_asked_for_labels(models, tmp_path, one_thread):

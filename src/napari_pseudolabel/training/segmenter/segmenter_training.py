@@ -24,6 +24,7 @@ from napari_pseudolabel.models.offers import Offer
 from napari_pseudolabel.models.segmenters import monai_unet
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.tiling import TileSettings, is_out_of_memory
+from napari_pseudolabel.training.common.precision import multiplies_bfloat16
 from napari_pseudolabel.training.common.prefetching import Prefetcher
 from napari_pseudolabel.training.common.running_average import running_average
 from napari_pseudolabel.training.common.score_measures import measures_of
@@ -111,7 +112,7 @@ class SegmenterTraining:
         self.has_parent = start is not None
         self.optimiser = torch.optim.AdamW(self.network.parameters(), settings.lr, weight_decay=1e-4)
         self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimiser, settings.rate)
-        self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        self.autocast = self.device.type == "cuda" and multiplies_bfloat16(self.device)
         self.parts = 1
         self.step = 0
         self.before: Score | None = None

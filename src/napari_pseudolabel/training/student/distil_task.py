@@ -55,7 +55,7 @@ class DistilSettings(Checked):
     most_crops: Annotated[
         int,
         Option(
-            "Parts of the images that are translated at most; a quarter of them is kept to compare the labels on.",
+            "Parts of the images that are translated at most; a quarter, but not more than eight, is kept to compare the labels on.",
             title="Parts of the images",
             least=4,
             group="advanced",

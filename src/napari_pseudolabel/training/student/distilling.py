@@ -44,6 +44,7 @@ Plane = NDArray[np.float32]
 _BEST = "best.safetensors"
 _SMALLEST_CROP = 64
 _FEWEST = 4  # parts: three to learn from, one to compare on
+_MOST_KEPT = 8  # parts to compare on; each costs as much as several that are learned from
 _MULTIPLE = 8  # patches are multiples of this
 
 
@@ -187,7 +188,7 @@ def parts(planes: Sequence[Plane], settings: DistilSettings) -> tuple[list[Plane
     Returns
     -------
     list, list
-        What is learned from, and a quarter on which the labels are compared.
+        What is learned from, and a quarter, but not more than eight, on which the labels are compared.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def parts(planes: Sequence[Plane], settings: DistilSettings) -> tuple[list[Plane
         )
     order = np.random.default_rng(settings.seed).permutation(len(found))[: settings.most_crops]
     chosen = [found[number] for number in order]
-    count = max(len(chosen) // _FEWEST, 1)
+    count = min(max(len(chosen) // _FEWEST, 1), _MOST_KEPT)
     return chosen[count:], chosen[:count]
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -18,15 +18,18 @@ from torch.optim.swa_utils import AveragedModel
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import Cancelled, InputError
 from napari_pseudolabel.models.translators.small_unet import SmallUNet
+from napari_pseudolabel.training.common.precision import multiplies_bfloat16
 from napari_pseudolabel.training.common.running_average import running_average
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
 from napari_pseudolabel.training.common.training_record import STATE, CurveFile, load_state, save_state
 from napari_pseudolabel.training.data.patches import PatchPool
 from napari_pseudolabel.training.student.distil_task import DistilSettings
+from napari_pseudolabel.training.student.orthogonal_steps import OrthogonalSteps
 
 _TELL_EVERY = 10
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 1e-4
+_MATRICES = 5.0  # times as large are the steps of what is a matrix as those of the rest
 
 Plane = NDArray[np.float32]
 Compare = Callable[[Callable[[Plane], Plane], int], Score]
@@ -68,16 +71,19 @@ class StudentTraining:
         self.device = device or torch.device("cpu")
         self.pool = PatchPool(pairs, n_images=len(pairs[0]), zoom=(1.0, 1.0))
         if network is None:
-            # Only the first weights are drawn from torch's own generator, which others may use too.
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(settings.seed)
-                network = SmallUNet()
-        self.network = network.to(self.device)
+            network = _begun(settings.seed)
+        self.network: SmallUNet = cast(Any, network).to(self.device, memory_format=torch.channels_last)
+        self.autocast = multiplies_bfloat16(self.device)
         self.average = AveragedModel(self.network, multi_avg_fn=running_average(settings.ema))
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=_WEIGHT_DECAY
+        weights = list(self.network.parameters())
+        matrices = [weight for weight in weights if weight.ndim > 1 and min(weight.shape[:2]) > 1]
+        others = [weight for weight in weights if weight.ndim == 1 or min(weight.shape[:2]) == 1]
+        rate = settings.learning_rate
+        self.optimisers: tuple[torch.optim.Optimizer, ...] = (
+            OrthogonalSteps(matrices, _MATRICES * rate),
+            torch.optim.AdamW(others, rate, betas=(0.9, 0.99), weight_decay=_WEIGHT_DECAY),
         )
-        self.rate = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
+        self.rates = [torch.optim.lr_scheduler.LambdaLR(one, self._rate) for one in self.optimisers]
         self.step = 0
         self.best: Score | None = None
         self.best_weights: dict[str, Tensor] = {}
@@ -94,7 +100,9 @@ class StudentTraining:
         s = self.settings
         batch = self.pool.batch(s.patch, s.batch, seed=s.seed, step=self.step).to(self.device)
         self.network.train()
-        made, wanted = self.network(batch[:, :1] * 2 - 1), batch[:, 1:2] * 2 - 1
+        with self._precision():
+            made = self.network(batch[:, :1] * 2 - 1)
+        made, wanted = made.float(), batch[:, 1:2] * 2 - 1
         wrong = made - wanted
         loss = wrong.abs().mean()
         for axis in (2, 3) if s.edges else ():
@@ -102,27 +110,34 @@ class StudentTraining:
         if self.reader is not None and s.labels and 2 * self.step >= s.steps:
             some = -(-len(batch) // 2)  # a segmenter takes several times as long as what is trained
             known = batch[:some, 2:] / batch[:some, 2:].sum(dim=1, keepdim=True).clamp_min(1e-6)
-            read = F.log_softmax(self.reader((made[:some] + 1) / 2), dim=1)
-            loss = loss + s.labels * F.kl_div(read, known, reduction="none").sum(dim=1).mean()
+            with self._precision():
+                read = self.reader((made[:some] + 1) / 2)
+            found = F.log_softmax(read.float(), dim=1)
+            loss = loss + s.labels * F.kl_div(found, known, reduction="none").sum(dim=1).mean()
         if not torch.isfinite(loss):
             raise InputError(f"The training diverged at step {self.step}; lower the learning rate.")
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            optimiser.step()
+            rate.step()
         self.average.update_parameters(self.network)
-        self.rate.step()
         self.step += 1
         return F.l1_loss(made.detach(), wanted).item()
 
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast)
+
     def translation(self, plane: Plane) -> Plane:
-        """Translate a plane (H, W) in [0, 1] with the averaged weights, in one piece."""
+        """Translate a plane (H, W) in [0, 1] with the averaged weights: as tiles do it, with its mirror image around it."""
         network = self.average.module.eval()
-        height, width = plane.shape
-        x = torch.from_numpy(plane * 2 - 1)[None, None].to(self.device)
-        x = F.pad(x, (0, -width % network.stride, 0, -height % network.stride), mode="replicate")
+        (height, width), stride = plane.shape, network.stride
+        edge = -(-network.reach // stride) * stride
+        around = [(edge, edge + -side % stride) for side in plane.shape]
+        x = torch.from_numpy(np.pad(plane * 2 - 1, around, "reflect"))[None, None].to(self.device)
         with torch.inference_mode():
-            made: Plane = network(x)[0, 0, :height, :width].cpu().numpy()
-        return ((made + 1) / 2).clip(0, 1)
+            found: Plane = network(x)[0, 0, edge : edge + height, edge : edge + width].cpu().numpy()
+        return ((found + 1) / 2).clip(0, 1)
 
     def run(self, folder: Path, control: Control, notes: Sequence[str] = ()) -> Literal["steps", "finish"]:
         """Train to the end, or until the person wants to keep what there is; `best` and `best_weights` say what came of it.
@@ -185,8 +200,8 @@ class StudentTraining:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "kept": self.best_weights,
-            "optimiser": self.optimiser.state_dict(),
-            "rate": self.rate.state_dict(),
+            "optimisers": [one.state_dict() for one in self.optimisers],
+            "rates": [one.state_dict() for one in self.rates],
         }
         save_state(path, state)
 
@@ -195,14 +210,35 @@ class StudentTraining:
         state = load_state(path, dataclasses.asdict(self.settings))
         if state is None:
             return False
-        for name in ("network", "average", "optimiser", "rate"):
-            part: nn.Module = getattr(self, name)
-            part.load_state_dict(state[name])
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        for rate, kept in zip(self.rates, state["rates"], strict=True):
+            rate.load_state_dict(kept)
         self.step = int(state["step"])
         self.best = Score(**state["best"]) if state["best"] else None
         self.best_weights = dict(state["kept"])
         self._checks, self._checked = map(int, state["checks"])
         return True
+
+
+def _begun(seed: int) -> SmallUNet:
+    """Return a network with first weights that keep the size of what passes through.
+
+    Torch's own are half as large, and through eleven convolutions without a normalisation hardly anything arrives.
+    """
+    # From torch's own generator, which others may use too.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = SmallUNet()
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                last = layer is network.leave
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="linear" if last else "relu")
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+    return network
 
 
 def _worst(score: Score) -> float:

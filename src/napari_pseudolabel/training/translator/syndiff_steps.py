@@ -22,6 +22,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.translators.ncsnpp import NCSNpp
 from napari_pseudolabel.models.translators.resnet import ResnetGenerator
 from napari_pseudolabel.models.translators.schedule import Schedule
+from napari_pseudolabel.training.common.precision import multiplies_bfloat16
 from napari_pseudolabel.training.common.prefetching import Prefetcher
 from napari_pseudolabel.training.common.ranks import Ranks
 from napari_pseudolabel.training.data.patches import PatchPool
@@ -104,7 +105,7 @@ class SynDiffSteps:
             **{f.name: getattr(schedule, f.name).to(self.device) for f in dataclasses.fields(schedule)}
         )
         # bfloat16 needs no loss scaling; float16-only GPUs train in float32.
-        self.autocast = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        self.autocast = self.device.type == "cuda" and multiplies_bfloat16(self.device)
         self._batches = Prefetcher.on(self.device, self._draw)
         self.step = 0
         self._set_rates()
