@@ -38,6 +38,7 @@ def field() -> tuple[np.ndarray, np.ndarray]:
 SHIPPED = {
     *("sample:sem-to-tem", "sample:tem-to-sem", "sample:tem-axons", "sample:sem-axons", "sample:sem-proxy"),
     *("sample:purple-to-fluorescence", "sample:fluorescence-to-purple", "sample:purple-to-fluorescence-fast"),
+    *("sample:tem-to-sem-fast", "sample:fluorescence-to-purple-fast"),
     *("sample:fluorescence-nuclei", "sample:purple-proxy", "sample:lavender-proxy"),
     *("sample:sem-to-tem-grey-levels", "sample:tem-to-sem-grey-levels"),
     *("sample:purple-to-fluorescence-grey-levels", "sample:fluorescence-to-purple-grey-levels"),

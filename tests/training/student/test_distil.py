@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from napari_pseudolabel.strategies import LabelSettings
 from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
 from napari_pseudolabel.training.common.precision import multiplies_bfloat16
 from napari_pseudolabel.training.common.training_events import Epoch, Loss, Score, TrainStart
-from napari_pseudolabel.training.student import distil_task
+from napari_pseudolabel.training.student import distil_task, distilling
 from napari_pseudolabel.training.student.distil_task import DistilSettings, verdict
 from napari_pseudolabel.training.student.distilling import parts
 from napari_pseudolabel.training.student.label_judge import LabelJudge
@@ -149,6 +150,27 @@ def test_a_person_can_stop_and_keep_what_there_is(models, tmp_path, monkeypatch,
     made = run(job(tmp_path, models), Control(wish=lambda: "finish"))
     assert (made.stopped, made.steps) == ("finish", 0)
     assert made.checkpoint is not None
+
+
+def test_tiles_of_every_try_lie_elsewhere_and_its_pixels_where_they_were(
+    models, tmp_path, monkeypatch, one_thread
+):
+    """What a network makes of a tile depends on all of the tile: where tiles lie is chance, as noise is."""
+    seen = []
+
+    def same(translator, plane, *, seed, **how):
+        seen.append((plane.shape, seed))
+        return SimpleNamespace(mean=plane)
+
+    monkeypatch.setattr(distilling, "translate", same)
+    monkeypatch.setattr(distil_task, "LEAST_DICE", 0.0)
+    made = run(job(tmp_path, models, steps=1, samples=2))
+    assert set(made.again.values()) <= {1.0}  # a try is what all of them are
+    assert len({shape for shape, _ in seen}) == len({seed for _, seed in seen}) == 3
+    for path in (tmp_path / "inputs").glob("*.npy"):
+        tries = np.load(path)
+        np.testing.assert_array_equal(tries, np.broadcast_to(tries[0], tries.shape))
+        assert tries[0].std() > 0
 
 
 def test_another_training_in_the_folder_is_refused(models, tmp_path, one_thread):
@@ -277,7 +299,9 @@ def test_what_is_compared_is_what_the_file_makes(models, tmp_path, monkeypatch, 
     student = load_translator(tmp_path / "fast.safetensors")
     assert len(judged[-1]) == 1
     for image, shown in judged[-1]:
-        np.testing.assert_allclose(translate(student, image).mean, shown, atol=2e-3)  # weights are kept as float16
+        np.testing.assert_allclose(
+            translate(student, image).mean, shown, atol=2e-3
+        )  # weights are kept as float16
 
 
 def test_what_enters_an_untrained_network_arrives(one_thread):

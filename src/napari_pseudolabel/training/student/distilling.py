@@ -237,30 +237,42 @@ def _translations(
     """Return tries (K, H, W) of the translator at a part; from the folder where they were made before.
 
     Its first prediction alone is nearest to a mean, which is all that a network with one answer can learn, and its labels are as
-    good (docs/benchmarks.md).
+    good (docs/benchmarks.md). Every try has other noise, and its tiles lie elsewhere: of a network that normalises over a tile, or
+    attends to all of it, that is as much left to chance.
     """
     s = asked.settings
     samples = samples if asked.translator.diffusive else 1
     digest = hashlib.sha256(part.tobytes())
-    digest.update(repr((part.shape, asked.translator.sha256, samples, s.seed)).encode())
+    digest.update(repr((part.shape, asked.translator.sha256, samples, s.seed, "moved")).encode())
     path = folder / f"{digest.hexdigest()[:32]}.npy"
     if path.exists():
         kept: Plane = np.load(path, allow_pickle=False)
         return kept
-    found = translate(
-        asked.translator,
-        part,
-        samples=samples,
-        seed=s.seed,
-        evaluations="preview",
-        settings=TileSettings(device=s.device),
-        limits=limits,
-        control=Control(cancelled=control.cancelled),
-    ).samples
+    found = np.empty((samples, *part.shape), np.float32)
+    for number in range(samples):
+        y, x = _moves(asked.translator, number, s.seed)
+        made = translate(
+            asked.translator,
+            np.pad(part, ((y, 0), (x, 0)), "reflect"),
+            seed=s.seed + number,
+            evaluations="preview",
+            settings=TileSettings(device=s.device),
+            limits=limits,
+            control=Control(cancelled=control.cancelled),
+        )
+        found[number] = made.mean[y:, x:]
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, found)
     return found
+
+
+def _moves(translator: Translator, number: int, seed: int) -> tuple[int, int]:
+    """How far the tiles of a try begin above and left of a part; those of the first lie as usual."""
+    if not number or translator.reach is not None:
+        return 0, 0
+    y, x = np.random.default_rng((seed, number)).integers(0, translator.layout.tile // 2, 2)
+    return int(y), int(x)
 
 
 def _pair(part: Plane, looks: Plane, judge: LabelJudge | None) -> Plane:
