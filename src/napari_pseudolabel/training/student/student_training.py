@@ -131,8 +131,8 @@ class StudentTraining:
     def translation(self, plane: Plane) -> Plane:
         """Translate a plane (H, W) in [0, 1] with the averaged weights: as tiles do it, with its mirror image around it."""
         network = self.average.module.eval()
-        (height, width), stride = plane.shape, network.stride
-        edge = -(-network.reach // stride) * stride
+        (height, width), stride = plane.shape, self.network.stride
+        edge = -(-self.network.reach // stride) * stride
         around = [(edge, edge + -side % stride) for side in plane.shape]
         x = torch.from_numpy(np.pad(plane * 2 - 1, around, "reflect"))[None, None].to(self.device)
         with torch.inference_mode():
