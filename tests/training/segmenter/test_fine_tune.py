@@ -217,6 +217,18 @@ def test_finishing_before_the_first_step_keeps_the_model_before(tiny_segmenter, 
     assert (made.stopped, made.promoted, made.checkpoint) == ("finish", False, None)
 
 
+def test_labels_that_lie_turned_on_their_image_are_told(tiny_segmenter, tmp_path):
+    for name, turned in (("as it is", False), ("turned", True)):
+        job = small_job(tmp_path / name, tiny_segmenter)
+        (plane, *rest) = job.planes
+        labels = plane.labels[::-1].copy() if turned else plane.labels
+        job = replace(job, planes=(replace(plane, labels=labels), *rest))
+        notes = job.run(Control(wish=lambda: "finish"), LoadedModels()).notes
+        assert (
+            any("would fit much better if they were turned upside down" in note for note in notes) == turned
+        )
+
+
 def write_set(folder, *planes):
     for part in ("images", "labels"):
         (folder / part).mkdir(parents=True)

@@ -329,11 +329,11 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
             if rest
             else ()
         ),
-        *_turned(planes),
+        *turned_labels(planes),
     )
 
 
-def _turned(planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
+def turned_labels(planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
     """Say that labels do not lie on their images as others would: programs turn images as a file asks for, or do not."""
     looked = planes[:: max(1, len(planes) // _MOST_LOOKED)]
     ways = Counter(filter(None, (unlike(plane.image, plane.labels) for plane in looked)))
