@@ -83,7 +83,7 @@ class Dock(QWidget):
         self._column.addWidget(area)
         self._restyle()
         viewer.events.theme.connect(self._restyle)
-        get_settings().appearance.events.font_size.connect(self._restyle)
+        get_settings().appearance.events.font_size.connect(self._on_font_size)
 
     def begin(self, controller: DockController) -> None:
         """Start the controller, and end it together with the dock."""
@@ -224,6 +224,10 @@ class Dock(QWidget):
 
     def _restyle(self, event: object = None) -> None:
         self.setStyleSheet(style_sheet(self.viewer.theme))
+
+    def _on_font_size(self, event: object = None) -> None:
+        with suppress(RuntimeError):  # settings outlive docks whose widgets are gone
+            self._restyle()
 
 
 class LongDock(Dock):
