@@ -119,6 +119,16 @@ def test_channels_that_the_file_names_are_no_planes(row, dock, viewer, tmp_path,
     assert dock.view.settings.edits["channel"].native.count() > 1
 
 
+def test_channels_are_called_as_in_the_file(row, dock, viewer, tmp_path, qtbot):
+    named = {"axes": "CYX", "Channel": {"Name": ["DAPI", "GFP"]}}
+    stack = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
+    opened(viewer, qtbot, tmp_path / "a.ome.tif", stack, metadata=named)
+    box = dock.view.settings.edits["channel"].native
+    texts = [box.itemText(number) for number in range(box.count())]
+    assert texts == ["The first, unless chosen", "Channel 0: DAPI", "Channel 1: GFP", "Mean of all"]
+    assert dock.images.image().told_channel("GFP") == 1
+
+
 def test_an_image_that_others_show_inverted_is_said_to_be(row, dock, viewer, tmp_path, qtbot):
     opened(viewer, qtbot, tmp_path / "a.tif", PIXELS, photometric="miniswhite")
     assert "0 is white" in dock.view.assumed
