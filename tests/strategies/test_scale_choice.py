@@ -187,16 +187,24 @@ def test_noise_that_is_magnified_until_it_looks_like_objects_is_none():
 def test_objects_do_not_overrule_looks_that_agree_far_more_about_the_image_as_it_is():
     # Seen on a strand of tissue with three nuclei: what has the right width at 4 times is the tissue.
     looks = [
-        (1.0, 0.933, -1.17),
-        (1.41, 0.888, -0.8),
-        (2.0, 0.873, -0.75),
-        (2.83, 0.872, -0.41),
-        (4.0, 0.857, -0.09),
-        (5.66, 0.869, 0.3),
+        (0.0, 0.933, -1.17),
+        (0.5, 0.888, -0.8),
+        (1.0, 0.873, -0.75),
+        (1.5, 0.872, -0.41),
+        (2.0, 0.857, -0.09),
+        (2.5, 0.869, 0.3),
     ]
-    tried = [TriedScale(one, agree, 0.06, wider) for one, agree, wider in looks]
+    tried = [TriedScale(2.0**octave, agree, 0.06, wider) for octave, agree, wider in looks]
     found = choose(tried, TextureEstimates(3.2, 3.2), 20.0)
-    assert (found.sure, found.used) == (False, 1.0)
-    assert "agree more about the image as it is (0.93) than at 4 times (0.86)" in found.why
+    assert (found.sure, found.factor) == (False, 1.0)
+    # Nor is more of it looked at.
+    assert set(next_factors(tried[:5], TextureEstimates(3.2, 3.2))) == {2**-0.5}
     alike = [TriedScale(one.factor, 0.93, one.foreground, one.wider) for one in tried]
-    assert choose(alike, TextureEstimates(3.2, 3.2), 20.0).sure
+    assert choose(alike, TextureEstimates(3.2, 3.2), 20.0).factor > 3
+
+
+def test_looks_go_on_beside_what_is_left():
+    # Seen on ten large nuclei: their chromatin is as wide as nuclei at 4 times; they are right at .5.
+    looks = [(0.0, 0.976, 0.82), (1.0, 0.968, 1.04), (1.5, 0.969, 1.49), (2.0, 0.937, 0.27)]
+    tried = [TriedScale(2.0**octave, agree, 0.1, wider) for octave, agree, wider in looks]
+    assert set(next_factors(tried, TextureEstimates(4.1, 4.0))) == {2**-0.5, 2**0.5}

@@ -21,7 +21,7 @@ _PULL = 0.01
 _SIZE_PULL = 0.1
 # So many octaves may lie between them at the magnification that is believed.
 _WIDER = 0.75
-# So much less may looks agree there than about the image as it is: else what has the right width are no objects.
+# So much less may looks agree anywhere than about the image as it is: else what has the right width there are no objects.
 _LESS = 0.03
 # A peak that is so much lower than the best counts as well, and of those the smallest magnification: too large hurts far more.
 _NEAR_TIE = 0.015
@@ -52,7 +52,7 @@ def next_factors(
     """
     if not tried:
         return tuple(2.0**octave for octave in _sweep(estimates, smallest))
-    usable = [one for one in tried if _has_foreground(one)]
+    usable = _believable([one for one in tried if _has_foreground(one)])
     if not usable:
         return ()
     leading = max(usable, key=lambda one: _score(one, estimates))
@@ -99,7 +99,7 @@ def choose(
     tried = sorted(tried, key=lambda one: one.factor)
     usable = [one for one in tried if _has_foreground(one)]
     resolved = [one for one in usable if object_size_px is None or object_size_px / one.factor >= _LEAST_PX]
-    usable = resolved or usable
+    usable = _believable(resolved or usable)
     agreements = [one.agreement for one in usable]
     spread = max(agreements) - min(agreements) if agreements else 0.0
     factor, agreement = _peak(usable, estimates) if usable else (estimates.middle or 1.0, None)
@@ -130,19 +130,12 @@ def _doubt(
 ) -> str:
     """Say in a clause why a choice is not safe; empty where it is."""
     texture = estimates.middle
-    nearest = min(usable, key=lambda one: abs(math.log2(one.factor / factor)), default=None)
-    wider = None if nearest is None else nearest.wider
+    wider = min(usable, key=lambda one: abs(math.log2(one.factor / factor))).wider if usable else None
     if tried and not usable:
         return "the models find nothing in the image, or nothing but objects, at any scale"
     if usable and max(one.agreement for one in usable) < _LEAST_AGREEMENT:
         return "the models contradict themselves at every scale"
-    if nearest is not None and wider is not None:
-        plain = next((one.agreement for one in usable if one.factor == 1), 0.0)
-        if nearest.agreement < plain - _LESS:
-            return (
-                f"the models agree more about the image as it is ({plain:.2f}) than at {factor:.2g} times "
-                f"({nearest.agreement:.2f})"
-            )
+    if wider is not None:
         # What was found in the image itself knows better than what its texture is like.
         times = f"{2**wider:.2g} times as wide as those that the model learned from"
         return "" if abs(wider) <= _WIDER else f"the objects found at {factor:.2g} times are {times}"
@@ -209,6 +202,12 @@ def _sweep(estimates: TextureEstimates, smallest: float) -> list[float]:
     high = min(math.ceil((max(around) + reach) / _STEP), math.floor(math.log2(LARGEST) / _STEP))
     wide = 2 if high - low >= _MOST_STEPS else 1
     return [number * _STEP for number in range(low, max(high, low) + 1, wide)]
+
+
+def _believable(usable: Sequence[TriedScale]) -> list[TriedScale]:
+    """Without magnifications that the width of objects alone speaks for, against the looks."""
+    plain = next((one.agreement for one in usable if one.factor == 1 and one.wider is not None), 0.0)
+    return [one for one in usable if one.agreement >= plain - _LESS]
 
 
 def _has_foreground(one: TriedScale) -> bool:
