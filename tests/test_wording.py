@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import unicodedata
 
@@ -66,6 +67,8 @@ def test_what_a_person_is_told():
     assert message_for(FileNotFoundError(2, "No such file", "a.tif")) == (
         "a.tif: No such file; check the path and its permissions."
     )
+    full = "a.tif: No space: the disk, or what you may use of it, is full; make room, then do the same again."
+    assert message_for(OSError(errno.ENOSPC, "No space", "a.tif")) == full
     assert message_for(KeyError("x")) is None
     assert issubclass(FileError, InputError)
     assert issubclass(FileError, CheckpointError)

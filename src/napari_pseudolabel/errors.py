@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 
@@ -51,6 +52,7 @@ class Cancelled(PseudolabelError):
 
 # What pathlib raises for links that lead to themselves, and for the home of nobody.
 _NO_PATH = ("Symlink loop", "Could not determine home directory")
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 # How torch says it, on a CPU and on others.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
@@ -76,5 +78,7 @@ def message_for(error: BaseException) -> str | None:
         return f"A path leads nowhere ({error}); check it."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
+        if error.errno in _FULL:
+            return f"{where}{error.strerror or error}: the disk, or what you may use of it, is full; make room, then do the same again."
         return f"{where}{error.strerror or error}; check the path and its permissions."
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
@@ -112,6 +113,24 @@ def test_an_interrupted_label_says_where_it_goes_on(command, tmp_path):
     assert ran.code == 130
     assert "what was done is in a.ome.zarr.part, and the same command goes on with it." in ran.err
     assert not (tmp_path / "a.ome.zarr").exists()
+
+
+def test_a_full_disk_is_said_and_the_same_command_goes_on(cli, slide, tmp_path, monkeypatch):
+    from napari_pseudolabel.slides.slide_store import SlideStore
+
+    def full(self, line):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    asked = ("label", slide, tmp_path / "a.ome.zarr", "--strategy", "otsu")
+    with monkeypatch.context() as patch:
+        patch.setattr(SlideStore, "_note", full)
+        ran = cli(*asked)
+    assert ran.code == 2
+    assert (
+        "is full; make room, then do the same again; what was done is in a.ome.zarr.part, and the same command"
+        in ran.err
+    )
+    assert cli(*asked).code == 0
 
 
 def test_translations_are_written_part_by_part(cli, slide, tmp_path, tiny_translator):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_pseudolabel.budget import free_memory, in_words
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.errors import InputError
+from napari_pseudolabel.errors import InputError, message_for
 from napari_pseudolabel.formats import Format, formats
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.strategies import LabelJob, PseudoLabel, RunReport
@@ -79,6 +79,11 @@ def streamed(
             if kept.store.kind == "image"
             else summary(kept.store, control, job.image.placement.pixel_aspect)
         )
+    except OSError as error:
+        kept.close()
+        if (done := unfinished_words(target)) and (why := message_for(error)):
+            raise InputError(f"{why.rstrip('.')}; {done}") from error
+        raise
     except BaseException:
         kept.close()
         raise
