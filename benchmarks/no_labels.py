@@ -8,8 +8,9 @@ learn from up to 16 of the very images that they label, as dock and shell do; th
 
 Otsu + watershed       the strategy `otsu`, nothing is learned
 rendered fields        the strategy `rendered`, about a minute
-cycled masks           the strategy `cycled`, some minutes
-masks that went in     the same cycle, but the segmenter learns from the masks that images were made of, not from those that came back
+cycled masks           the strategy `cycled`, some minutes: its segmenter learns from made images and, as many, from rendered fields
+cycled masks alone     the same cycle, but the segmenter learns from made images only
+masks that went in     as that, but from the masks that images were made of, not from those that came back
 supervised bound       the same network and steps on labels that people drew, in other images
 
 F1 of objects at an IoU of .5 and Dice, means over the held-out images (F1 also of all objects together).
@@ -23,6 +24,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +176,10 @@ def supervised(
     return strategy.preparation.with_result(asked, job, conclude(job, factor, ()))
 
 
-def by_inputs(
-    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int]
+def by_made_images(
+    strategy: Strategy, asked: LabelRequest, learned: list[Scene], budget: dict[str, int], *, inputs: bool
 ) -> LabelRequest:
-    """Learn from what went into the cycle, which is that of the row of cycled masks where that was measured."""
+    """Learn from made images alone, with the masks that went in or came back; the cycle is that of `CYCLED_ROW` where that is there."""
     assert strategy.preparation is not None
     job = job_of(strategy, asked, learned, budget)
     known = job.folder.parent / CYCLED_ROW.replace(" ", "-") / cycling.CYCLE
@@ -185,8 +187,9 @@ def by_inputs(
         shutil.copytree(known, job.folder / cycling.CYCLE, dirs_exist_ok=True)
     seen = seen_in(job, None, None, Control())
     training, _ = cycling.trained(job, seen, Control())
-    fields = list(cycling.cycled_fields(training, seen, job.settings.fields, job.settings.seed, inputs=True))
-    train_segmenter(job, job.settings, fields, "", "images made of masks", Control())
+    s = job.settings
+    fields = list(cycling.cycled_fields(training, seen, s.fields, s.seed, inputs=inputs))
+    train_segmenter(job, s, fields, "", "images made of masks", Control())
     return strategy.preparation.with_result(asked, job, conclude(job, seen.factor, ()))
 
 
@@ -194,7 +197,8 @@ ROWS: dict[str, tuple[str, Asked]] = {
     "Otsu + watershed": ("otsu", as_it_is),
     "rendered fields": ("rendered", prepared),
     CYCLED_ROW: ("cycled", prepared),
-    "masks that went in": ("cycled", by_inputs),
+    "cycled masks alone": ("cycled", partial(by_made_images, inputs=False)),
+    "masks that went in": ("cycled", partial(by_made_images, inputs=True)),
     BOUND: ("rendered", supervised),
 }
 

@@ -25,7 +25,8 @@ from napari_pseudolabel.training.cycled.mask_codes import decoded, encoded
 from napari_pseudolabel.training.data.nuclei_fields import NucleiParams, nuclei_field
 from napari_pseudolabel.training.training_jobs import CycledJob
 from napari_pseudolabel.training.unlabelled.field_looks import FieldLook, drawn
-from napari_pseudolabel.training.unlabelled.seen_images import TYPICAL_PX, SeenImages
+from napari_pseudolabel.training.unlabelled.rendering import field_like
+from napari_pseudolabel.training.unlabelled.seen_images import TYPICAL_PX, SeenImages, seen_in
 
 CLASSES = (LabelClass(name="background", value=0), LabelClass(name="nuclei", value=1))
 TINY = CycledSettings(
@@ -147,8 +148,21 @@ def test_images_without_labels_become_a_segmenter(tmp_path, monkeypatch):
     monkeypatch.setattr(cycling, "sees_objects", lambda training, seen: True)  # two steps learn nothing
     image = np.clip(drawn(FieldLook(NucleiParams(14)), (80, 96), seed=1)[0], 0, 1)
     job = CycledJob((image,), tmp_path, CLASSES, settings=TINY)
-    events = []
+    events, learned = [], []
+    real = cycling.train_segmenter
+
+    def recorded(task, settings, fields, *rest):
+        learned.extend(fields)
+        real(task, settings, fields, *rest)
+
+    monkeypatch.setattr(cycling, "train_segmenter", recorded)
     made = job.run(Control(emit=events.append), LoadedModels())
+    # Beside each image that was made one that was drawn.
+    drawn_too = [field_like(seen_in(job, None, None, Control()), number, 0) for number in range(2)]
+    assert len(learned) % 2 == 0
+    for found, wanted in zip(learned[1::2], drawn_too, strict=False):
+        np.testing.assert_array_equal(found.image, wanted.image)
+    assert not np.array_equal(learned[0].image, learned[1].image)
     names = [event.name for event in events if isinstance(event, SyntheticPair)]
     assert names == ["made, blurred", "as it is", "made real"]
     assert job.done

@@ -1,8 +1,8 @@
-"""Learn images from masks, and a segmenter from the images and the masks that come back."""
+"""Learn images from masks, and a segmenter from the images and the masks that come back, and from drawn fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from napari_pseudolabel.training.cycled.mask_codes import decoded, encoded
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.nuclei_fields import nuclei_field
 from napari_pseudolabel.training.data.training_inputs import fingerprint
+from napari_pseudolabel.training.unlabelled.rendering import field_like
 from napari_pseudolabel.training.unlabelled.seen_images import SeenImages, seen_in
 from napari_pseudolabel.training.unlabelled.unlabelled_segmenter import (
     conclude,
@@ -46,7 +47,12 @@ def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
     del told["device"]
     check_record(
         task.folder,
-        {"kind": "cycled masks", "settings": told, **task.told, "data": fingerprint(task.places)},
+        {
+            "kind": "cycled masks and drawn fields",
+            "settings": told,
+            **task.told,
+            "data": fingerprint(task.places),
+        },
         ("segmenter",),
     )
     if (known := result_of(task)) is not None:
@@ -60,14 +66,14 @@ def cycle(task: CycledTask, control: Control) -> UnlabelledResult:
     control.emit(_beside(seen, "as it is", part[: found.shape[0], : found.shape[1]], _mask(found)))
     fields: list[LabelledPlane] = []
     stage = control.stage("Making images from masks", s.fields)
-    for field in cycled_fields(training, seen, s.fields, s.seed):
+    for field in with_drawn(cycled_fields(training, seen, s.fields, s.seed), seen, s.seed):
         if not fields:
             control.emit(_beside(seen, "made real", field.image, field.labels))
         fields.append(field)
-        stage.advance()
-    train_segmenter(
-        task, s, fields, _COMMAND, f"{len(fields)} images that were made of rendered masks", control
-    )
+        if len(fields) % 2:
+            stage.advance()
+    made = f"{len(fields) // 2} images that were made of rendered masks, and as many fields rendered with a measured look"
+    train_segmenter(task, s, fields, _COMMAND, made, control)
     return conclude(task, seen.factor, (*seen.notes, *thrown_away, hidden.sentence))
 
 
@@ -141,6 +147,16 @@ def cycled_fields(
         if (numbered > 0).mean() < _LEAST_COVERED and number:
             continue  # next to nothing is in it, of which there is enough in the others
         yield labelled(f"field {number}", np.asarray((image + 1) / 2, np.float32), numbered)
+
+
+def with_drawn(fields: Iterable[LabelledPlane], seen: SeenImages, seed: int) -> Iterator[LabelledPlane]:
+    """Yield after each field one that is drawn with a measured look.
+
+    Masks that come back hardly say where objects that touch part; drawn ones say it exactly.
+    """
+    for number, field in enumerate(fields):
+        yield field
+        yield field_like(seen, number, seed)
 
 
 def preview(training: CycleTraining, image: NDArray[np.float32]) -> NDArray[np.int32]:
