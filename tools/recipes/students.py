@@ -53,9 +53,8 @@ class Student:
 
 # Two classes with thin borders between them.
 _AXONS = DistilSettings(steps=1600, most_crops=72)
-_SEM = DistilSettings(steps=800, most_crops=40)
 STUDENTS = {
-    "sem-to-tem": Student(AXONS, 1, "sample:tem-axons", settings=_SEM),
+    "sem-to-tem": Student(AXONS, 1, "sample:tem-axons", settings=_AXONS),
     "tem-to-sem": Student(AXONS, 0, "sample:sem-axons", settings=_AXONS),
     "purple-to-fluorescence": Student(NUCLEI, 1, "sample:fluorescence-nuclei"),
     "fluorescence-to-purple": Student(
