@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from napari_pseudolabel.labels.misplaced import misplaced, unlike
+from napari_pseudolabel.labels.misplaced import misplaced, moved_on, unlike
 
 
 def discs(shape=(96, 130), count=14, seed=0):
@@ -73,3 +73,14 @@ def test_labels_that_do_not_lie_on_their_image_are_noticed(shape):
         assert unlike(image, truth.T) == "with rows and columns exchanged"
     # Nothing is known of labels that no grey level tells, of others, and of nothing.
     assert unlike(noise, truth) == unlike(image, discs(shape, seed=1)) == unlike(0 * image, truth[::-1]) == ""
+
+
+def test_labels_that_lie_beside_what_they_are_of_are_noticed():
+    truth = discs()
+    image = 100 + 60.0 * (truth > 0) + np.random.default_rng(0).normal(0, 15, truth.shape)
+    assert moved_on(image, truth) is None
+    assert moved_on(image, np.roll(truth, (1, -1), (0, 1))) is None  # as people draw
+    for seen in (image, 200 - image):
+        assert moved_on(seen, np.roll(truth, (6, -4), (0, 1))) == pytest.approx((6, -4), abs=0.5)
+    assert moved_on(image, discs(seed=1)) is None
+    assert moved_on(image - image, truth) is None

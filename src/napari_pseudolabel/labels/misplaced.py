@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_pseudolabel.imaging.registration import shift
+
 Plane = NDArray[np.integer]
 
 _LARGEST_SIDE = 1024
@@ -16,6 +18,9 @@ _FEWEST = 3
 _FITS, _BETTER = 0.6, 0.3
 # Classes have to explain so much of an image, and so many times what they explain as they are.
 _EXPLAINS, _TIMES = 0.15, 5
+# Labels that people drew lie up to 1.5 pixels beside the edges.
+_LEAST_MOVED, _SMALLEST_MOVED = 2.5, 48
+_LEAST_EXPLAINED, _MORE_EXPLAINED = 0.05, 1.1
 # A move has to take away half of what does not fit.
 _MOVED_BETTER = 0.03
 
@@ -83,6 +88,30 @@ def unlike(image: NDArray[np.floating], labels: Plane) -> str:
     return best if found[best] >= max(_EXPLAINS, _TIMES * now) else ""
 
 
+def moved_on(image: NDArray[np.floating], labels: Plane) -> tuple[float, float] | None:
+    """Return how far labels lie beside what they are of, (down, right) in pixels, by the edges of both; None where they do not.
+
+    Parameters
+    ----------
+    image, labels
+        (H, W) each, of one shape.
+    """
+    if min(labels.shape) < _SMALLEST_MOVED or not np.isfinite(image).all():
+        return None
+    down, right = shift(image, labels.astype(np.float32))
+    if max(abs(down), abs(right)) < _LEAST_MOVED:
+        return None
+    back = np.roll(labels, (-round(down), -round(right)), (0, 1))
+    fits = _explained(image, back) >= max(_LEAST_EXPLAINED, _MORE_EXPLAINED * _explained(image, labels))
+    return (down, right) if fits else None
+
+
+def moved_words(down: float, right: float) -> str:
+    """Return how far something lies beside where it belongs, in words."""
+    moves = ((down, ("high", "low")), (right, ("far left", "far right")))
+    return " and ".join(f"{abs(by):.0f} px too {ways[int(by > 0)]}" for by, ways in moves if round(by))
+
+
 def _explained(image: NDArray[np.floating], labels: Plane) -> float:
     """Share of the variance of an image that lies between the classes of labels."""
     known = np.isfinite(image)
@@ -112,13 +141,8 @@ def _moved(first: Plane, second: Plane) -> tuple[str, ...]:
     now, then = _fit(first[own], second[own]), _fit(first[own], second[other])
     if then < max(_FITS, now + _MOVED_BETTER) or 1 - then > (1 - now) / 2:
         return ()
-    moves = [
-        f"{abs(by)} px too {ways[by > 0]}"
-        for by, ways in ((dy, ("high", "low")), (dx, ("far left", "far right")))
-        if by
-    ]
     return (
-        f"The prediction lies {' and '.join(moves)}: moved back, {then:.0%} of what is labelled would fit, instead of {now:.0%}.",
+        f"The prediction lies {moved_words(dy, dx)}: moved back, {then:.0%} of what is labelled would fit, instead of {now:.0%}.",
     )
 
 

@@ -273,13 +273,13 @@ def test_labels_that_lie_turned_on_their_images_are_told():
     """Most of those that are looked at."""
     rng = np.random.default_rng(0)
 
-    def plane(name, turned):
+    def plane(name, turned, moved=0):
         labels = np.zeros((80, 120), np.uint8)
         for _ in range(20):
             y, x = rng.integers(0, 72), rng.integers(0, 112)
             labels[y : y + 7, x : x + 7] = 1
         image = (labels + rng.normal(0, 0.3, labels.shape)).astype(np.float32)
-        return LabelledPlane(name, image, labels[::-1] if turned else labels)
+        return LabelledPlane(name, image, np.roll(labels[::-1] if turned else labels, moved, 0))
 
     planes = [plane(f"{number}.tif", number > 0) for number in range(3)]
     (note,) = check_values(planes, {"cell": 1}, "training")
@@ -288,3 +288,9 @@ def test_labels_that_lie_turned_on_their_images_are_told():
         in note
     )
     assert check_values(planes[:2], {"cell": 1}, "training") == ()
+    moved = [plane(f"{number}.tif", False, 6 * (number > 0)) for number in range(3)]
+    (note,) = check_values(moved, {"cell": 1}, "training")
+    assert (
+        "The labels of 2 of 3 images that were looked at lie about 6 px too low on the pixel grid of the model"
+        in note
+    )

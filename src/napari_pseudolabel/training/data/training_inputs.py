@@ -16,7 +16,7 @@ from napari_pseudolabel.imaging import ReadOptions
 from napari_pseudolabel.imaging.reading.file_names import images_in, pair_name, partners
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import listed, look_like_numbers, refuse_numbers
-from napari_pseudolabel.labels.misplaced import unlike
+from napari_pseudolabel.labels.misplaced import moved_on, moved_words, unlike
 from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
@@ -31,6 +31,7 @@ from napari_pseudolabel.training.data.image_folders import (
 _SMALLEST_SIDE = 8
 _SAME_WITHIN = 0.01
 _MOST_LOOKED = 8
+_ALIKE_PX = 1.5
 
 
 @dataclass(frozen=True)
@@ -329,22 +330,30 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
             if rest
             else ()
         ),
-        *turned_labels(planes),
+        *misplaced_labels(planes),
     )
 
 
-def turned_labels(planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
-    """Say that labels do not lie on their images as others would: programs turn images as a file asks for, or do not."""
+def misplaced_labels(planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
+    """Say that labels are turned, mirrored or moved on their images: one program turns what a file asks for, another does not."""
     looked = planes[:: max(1, len(planes) // _MOST_LOOKED)]
+    where = "compare images and labels in a viewer before you use what was trained"
     ways = Counter(filter(None, (unlike(plane.image, plane.labels) for plane in looked)))
-    if not ways:
+    for way, number in ways.most_common(1):
+        if number > len(looked) / 2:
+            return (
+                f"The labels of {number} of {len(looked)} images that were looked at would fit much better if they were {way}; {where}.",
+            )
+    moves = [moved for plane in looked if (moved := moved_on(plane.image, plane.labels)) is not None]
+    if len(moves) <= len(looked) / 2:
         return ()
-    (way, number), *_ = ways.most_common(1)
-    if number <= len(looked) / 2:
+    down, right = np.median(moves, 0)
+    alike = sum(max(abs(y - down), abs(x - right)) <= _ALIKE_PX for y, x in moves)
+    if alike <= len(looked) / 2:
         return ()
     return (
-        f"The labels of {number} of {len(looked)} images that were looked at would fit much better if they were {way}; compare images and "
-        "labels in a viewer before you use what was trained.",
+        f"The labels of {alike} of {len(looked)} images that were looked at lie about {moved_words(down, right)} on the pixel grid of "
+        f"the model; {where}.",
     )
 
 

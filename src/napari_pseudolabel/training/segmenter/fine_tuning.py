@@ -25,7 +25,7 @@ from napari_pseudolabel.training.data.adapted_planes import Adapter
 from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.image_folders import LabelledPlane
 from napari_pseudolabel.training.data.labelled_sets import LabelledSet
-from napari_pseudolabel.training.data.training_inputs import fingerprint, turned_labels
+from napari_pseudolabel.training.data.training_inputs import fingerprint, misplaced_labels
 from napari_pseudolabel.training.segmenter.fine_tune_task import (
     FineTuneResult,
     FineTuneTask,
@@ -190,7 +190,7 @@ def _planes(
         area = sum(plane.image.size for plane in further)
         shares = own + [_SHARE_OF_SETS * plane.image.size / area for plane in further]
         train += further
-    notes |= dict.fromkeys(turned_labels(train))
+    notes |= dict.fromkeys(misplaced_labels(train))
     return train, validation, shares, tuple(notes)
 
 
