@@ -5,13 +5,15 @@ from __future__ import annotations
 from napari_pseudolabel.models.cards import Card
 
 _MEASURES = ("Dice", "F1")
+_ITS_TRANSLATOR = " (its translator)"
 
 
 def headline(card: Card | None) -> str:
     """Return how good a model is in what it is mainly for, such as "axon .85 F1 .80 · myelin .79".
 
     Cards list what a model is mainly for first. Of that it is Dice for each class, with F1 of the objects where it was
-    measured; numbers of other methods, which stand on the card for comparison, are left out.
+    measured; numbers of other methods, which stand on the card for comparison, are left out. Of a fast version it is what it loses
+    or wins against its translator, on the class where it loses most: it was measured on other images than translators are.
 
     Returns
     -------
@@ -23,8 +25,18 @@ def headline(card: Card | None) -> str:
     values: dict[str, dict[str, float]] = {}
     for measure in card.quality:
         kind, _, name = measure.metric.partition(" ")
-        if measure.data == card.quality[0].data and kind in _MEASURES and name and "(" not in name:
+        if measure.data == card.quality[0].data and kind in _MEASURES and name:
             values.setdefault(name, {}).setdefault(kind, measure.value)
+    dice = {name: found["Dice"] for name, found in values.items() if "Dice" in found}
+    changes = [
+        dice[name.removesuffix(_ITS_TRANSLATOR)] - value
+        for name, value in dice.items()
+        if name.endswith(_ITS_TRANSLATOR)
+    ]
+    if changes:
+        change = f"{min(changes):+.2f}".replace("0.", ".").replace("-", "−")
+        return "as its translator" if change.endswith(".00") else f"its translator's {change}"
+    values = {name: found for name, found in values.items() if "(" not in name}
     return " · ".join(f"{name} {_told(found)}" for name, found in sorted(values.items()))
 
 
