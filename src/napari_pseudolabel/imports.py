@@ -7,8 +7,18 @@ we need with it takes, and a third of that of a dock, because napari's own 300,0
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class _Search:
+    due: bool = False
+
+
+_search = _Search()
 
 
 @contextmanager
@@ -21,12 +31,21 @@ def lasting_imports() -> Iterator[None]:
 
 @contextmanager
 def imports_in_a_window() -> Iterator[None]:
-    """Import in a process that is not ours: what was imported counts as old, and is looked through like everything else there."""
+    """Import in a process that is not ours: everything there is looked through once, in `search_once`, when nobody waits."""
+    known = len(sys.modules)
     with _no_search():
         yield
         if not gc.get_freeze_count():  # else somebody leaves alone what there is, and so it stays
             gc.freeze()
             gc.unfreeze()
+    _search.due |= len(sys.modules) > known
+
+
+def search_once() -> None:
+    """Look through everything that was left out while windows imported something, if that was not done: it takes a quarter of a second."""
+    if _search.due:
+        _search.due = False
+        gc.collect()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 from typing_extensions import override
 
+from napari_pseudolabel.imports import search_once
 from napari_pseudolabel.widgets.common.overlay import Overlay
 from napari_pseudolabel.widgets.common.quitting import QuitGuard
 from napari_pseudolabel.widgets.common.restore_banner import RestoreBanner
@@ -41,6 +42,8 @@ IN_MENUS = "Pseudo-label"
 _LEAST_HEIGHT = 160
 _LONG_WIDTH = 304
 _TABS = "QTabBar::tab { padding: 3px 1px; border-right: 0px; min-width: 0px; }"
+# The dock and its models are there by then, and nobody paints yet.
+_LOOKED_AT_MS = 800
 # Workers take a second or two to end; the window does not wait for them, and they end without it.
 _AT_ONCE = 0.0
 
@@ -187,6 +190,8 @@ class Dock(QWidget):
 
     def _on_placed(self) -> None:
         self._join_others()
+        # Before anybody paints: Python would do it sooner or later.
+        QTimer.singleShot(_LOOKED_AT_MS, search_once)
         self._show_whole_tabs()
         self._area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
 
