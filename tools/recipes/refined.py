@@ -60,6 +60,7 @@ REFINED = {
     for one in (
         _axons(SEM_AXONS, SEM_AXONS),
         _axons(SEM_PROXY, SEM_PROXY.target),
+        # It began with the purple proxy, so that one may never learn from labels of lavender.
         Refined(
             LAVENDER_PROXY,
             replace(
