@@ -77,6 +77,9 @@ def test_a_file_and_its_array_get_the_same_labels(discs, tmp_path):
         ({"strategy": "rendered"}, "give folder"),
         ({"strategy": "otsu", "folder": "somewhere"}, "leave out folder"),
         ({"strategy": "otsu", "options": QUICK}, "of another kind"),
+        ({"strategy": "otsu", "segmenter": "sample:sem-axons"}, "leave out segmenter"),
+        ({"strategy": "otsu", "settings": LabelSettings(find_scale="always")}, "leave out find_scale"),
+        ({"segmenter": "sample:sem-axons", "settings": LabelSettings(samples=2)}, "leave out samples"),
         ({"strategy": "auto", "folder": "somewhere"}, "no folder"),
         ({"options": OtsuOptions()}, "name it"),
         ({"strategy": "nothing"}, "nothing"),
@@ -302,7 +305,8 @@ def test_sizes_that_contradict_each_other_are_named(discs):
     image, labels = discs
     sized = replace(from_array(image), placement=Placement((0.2, 0.2), (0, 0), units=("um", "um")))
     asked = LabelSettings(flips=0, scale=Scale(factor=1.0, object_size_px=9))
-    found = pseudolabel.pseudo_label(sized, strategy="otsu", settings=asked, pixel_size_um=0.5)
+    scaled = replace(asked, scale=Scale(factor=1.0))
+    found = pseudolabel.pseudo_label(sized, strategy="otsu", settings=scaled, pixel_size_um=0.5)
     notes = " ".join(found.report.notes)
     assert "are 0.2 um wide by its file, but 0.5 um was told" in notes
     assert "0.2 um" not in " ".join(

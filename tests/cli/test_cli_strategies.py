@@ -48,6 +48,7 @@ def test_what_a_strategy_does_not_take_is_refused(toy, cli, image, tmp_path, tin
         (("--strategy", "threshold", "--translator", tiny_translator), "Threshold takes no translator"),
         (("--strategy", "threshold", "--level", -1), "--level"),
         (("--strategy", "threshold", "--samples", 2), "does not translate the images"),
+        (("--strategy", "otsu", "--object-size", 30), "leave out --object-size"),
         (("--strategy", "threshold", "--steps", 2), "--steps is for tutorship"),
         (("--level", 0.5), "--level is for threshold"),
         (("--strategy", "threshold", "--work-dir", tmp_path), "Threshold prepares nothing"),

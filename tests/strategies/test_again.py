@@ -22,6 +22,8 @@ from napari_pseudolabel.models.cards import Modality
 from napari_pseudolabel.models.tile_memo import TileMemo
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, ModelUse, Record, Region
 from napari_pseudolabel.strategies.again import Extent, again, without_translator
+from napari_pseudolabel.strategies.fixed_settings import with_fixed
+from napari_pseudolabel.strategies.registry import get
 from napari_pseudolabel.strategies.tutorship import with_proxies
 from napari_pseudolabel.tiling import MemoryLimits, TileSettings
 
@@ -87,6 +89,7 @@ def reported(job):
 @quick(deadline=None)  # the first example imports
 @given(settings=SETTINGS)
 def test_every_strategy_finds_its_way_back(strategy, settings):
+    settings = with_fixed(settings, get(strategy).fixed)
     job = JOBS[strategy](settings)
     report, told = reported(job)
     record = Record.from_provenance(told)

@@ -51,6 +51,9 @@ def test_it_learns_labels_and_finds_its_way_back(tmp_path):
     # What the person says about the scale goes first.
     own = LabelRequest(folder=tmp_path, settings=LabelSettings(scale=Scale(factor=2)))
     assert with_learned(own, preparing, made).settings.scale == Scale(factor=2)
+    # A pixel size says nothing about the objects that it has learned; it is kept for the files.
+    sized = LabelRequest(folder=tmp_path, settings=LabelSettings(scale=Scale(pixel_size_um=0.1)))
+    assert with_learned(sized, preparing, made).settings.scale == Scale(made.factor, None, 0.1)
     # What a worker elsewhere has trained is written here.
     made.path.unlink()
     with_learned(own, preparing, made)

@@ -180,6 +180,29 @@ def test_the_slider_and_advanced_are_one_thing(row, dock, qtbot):
     assert dock.view.settings.answers["scale"].which.currentData() is None
 
 
+def test_what_changes_nothing_is_not_asked(row, dock, qtbot):
+    view, box = dock.view, dock.view.strategy
+    view.fold.expand(animate=False)
+    view.show()
+    shown = {
+        name: lambda edit=edit: edit.native.isVisibleTo(view.settings)
+        for name, edit in view.settings.edits.items()
+    }
+    scale = view.settings.answers["scale"]
+    slide(row, 0.5)
+    for strategy, asked, sized in (
+        ("adaptation", {"samples", "flips", "smallest_object", "evaluations"}, True),
+        ("segmentation", {"flips", "smallest_object"}, True),
+        ("otsu", {"smallest_object"}, True),
+        ("slic-regions", set(), False),
+    ):
+        box.setCurrentIndex(box.findData(strategy))
+        found = {name for name in ("samples", "flips", "smallest_object", "evaluations") if shown[name]()}
+        assert (strategy, found) == (strategy, asked)
+        assert scale.isVisibleTo(view.settings) == row.slider.isEnabled() == sized
+    assert row.line == "not needed: it is looked at as a whole"
+
+
 def test_the_preview_follows_the_slider(row, dock, script, qtbot):
     dock.view.preview_button.click()
     qtbot.waitUntil(lambda: len(script.jobs) == 1 and not dock.busy, timeout=10000)

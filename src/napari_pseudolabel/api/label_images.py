@@ -21,7 +21,7 @@ from napari_pseudolabel.strategies.choice.auto import AUTO
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
-from napari_pseudolabel.strategies.registry import find
+from napari_pseudolabel.strategies.registry import by_roles, find
 from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy, by_models
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ def pseudo_label(
     elif strategy is None:
         if options is not None or folder is not None:
             raise InputError("Options and a folder belong to a strategy; name it.")
-        job = by_models(layer, _proposed(layer, asked))
+        asked = _proposed(layer, asked)
+        by_roles(asked).refuse_unused(asked)
+        job = by_models(layer, asked)
     else:
         job = _prepared(find(strategy), layer, replace(asked, options=options), control, models)
     return job.run(control, models)
@@ -211,10 +213,9 @@ def _prepared(
     if asked.options is not None and not isinstance(asked.options, strategy.options or ()):
         takes = "none" if strategy.options is None else strategy.options.__name__
         raise InputError(f"{strategy.word} takes options of another kind ({takes}); correct options.")
+    strategy.refuse_unused(asked)
     preparation = strategy.preparation
     if preparation is None:
-        if asked.folder is not None:
-            raise InputError(f"{strategy.word} prepares nothing; leave out folder.")
         return strategy.job(image, asked)
     if asked.folder is None:
         raise InputError(f"{strategy.word} keeps what it prepares; give folder.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pseudolabel.strategies import FoundScale
 
 # What a search does not depend on.
-_REST = frozenset({"samples", "flips", "smallest_object", "mode", "scale", "find_scale"})
+_REST = frozenset({"samples", "flips", "smallest_object", "mode", "evaluations", "scale", "find_scale"})
 
 
 @shared

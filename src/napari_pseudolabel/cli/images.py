@@ -15,6 +15,8 @@ from napari_pseudolabel.cli.output import say
 from napari_pseudolabel.cli.shared import Shared, shared
 from napari_pseudolabel.cli.strategies import Chosen, prepared, proposed, refuse, strategic
 from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.strategies.segmentation import SEGMENTATION
+from napari_pseudolabel.strategies.translation import TRANSLATION
 
 if TYPE_CHECKING:
     from napari_pseudolabel.formats import Format
@@ -93,7 +95,7 @@ def _label_by_the_best(
 
 @shared
 @with_format
-@expanded("settings", LabelSettings, frozenset({"flips", "smallest_object"}))
+@expanded("settings", LabelSettings, frozenset(one.key for one in TRANSLATION.fixed))
 def translate(
     input: o.Input,
     output: o.Output,
@@ -114,7 +116,7 @@ def translate(
 
 @shared
 @with_format
-@expanded("settings", LabelSettings, frozenset({"samples", "seed", "mode", "evaluations"}))
+@expanded("settings", LabelSettings, frozenset({"seed", *(one.key for one in SEGMENTATION.fixed)}))
 def segment(
     input: o.Input,
     output: o.Output,

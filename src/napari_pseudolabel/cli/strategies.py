@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import OptionField, changed
 from napari_pseudolabel.strategies import registry
 from napari_pseudolabel.strategies.choice.auto import AUTO
-from napari_pseudolabel.strategies.strategy import LabelRequest, ModelRole, Preparation, Strategy
+from napari_pseudolabel.strategies.strategy import LabelRequest, Preparation, Strategy
 
 if TYPE_CHECKING:
     from napari_pseudolabel.control import Control
@@ -161,17 +161,9 @@ def refuse(strategy: Strategy, request: LabelRequest) -> None:
             raise InputError(
                 f"{strategy.word} needs {need.words}; give --{need.role} (“pseudolabel models” lists those that have a name)."
             )
-    for role in get_args(ModelRole):
-        if getattr(request, role) is not None and not strategy.takes(role):
-            raise InputError(f"{strategy.word} takes no {role}; leave out --{role}.")
-    if request.second_opinions and not strategy.takes("segmenter"):
-        raise InputError(f"{strategy.word} takes no segmenters; leave out --second-opinion.")
-    if request.folder is not None and strategy.preparation is None:
-        raise InputError(f"{strategy.word} prepares nothing; leave out --work-dir.")
     if request.folder is None and strategy.preparation is not None:
         raise InputError(f"{strategy.word} keeps what it prepares; give --work-dir.")
-    if request.settings.samples != 1 and not (strategy.takes("translator") or strategy.translates):
-        raise InputError(f"{strategy.word} does not translate the images; leave out --samples.")
+    strategy.refuse_unused(request, flags=True)
 
 
 def prepared(

@@ -18,7 +18,7 @@ from napari_pseudolabel.strategies.regions import (
 from napari_pseudolabel.strategies.rendered import RENDERED
 from napari_pseudolabel.strategies.segmentation import SEGMENTATION
 from napari_pseudolabel.strategies.self_training import SELF_TRAINING
-from napari_pseudolabel.strategies.strategy import Strategy
+from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 from napari_pseudolabel.strategies.translation import TRANSLATION
 from napari_pseudolabel.strategies.tutorship import TUTORSHIP
 from napari_pseudolabel.strategies.zero_shot import ZERO_SHOT
@@ -55,6 +55,13 @@ def offered() -> tuple[Strategy, ...]:
 def listed() -> tuple[Strategy, ...]:
     """All strategies that make labels, and the one that finds out which of them to take."""
     return (*offered(), AUTO)
+
+
+def by_roles(request: LabelRequest) -> Strategy:
+    """Return the strategy that models stand for where none is named: translate and segment, or one of the two."""
+    if request.translator is None:
+        return SEGMENTATION
+    return TRANSLATION if request.segmenter is None else ADAPTATION
 
 
 def find(name: str) -> Strategy:

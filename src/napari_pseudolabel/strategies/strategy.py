@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image
 from napari_pseudolabel.labels.refitting import ConfidenceFit, ConfirmedRegion
+from napari_pseudolabel.strategies.fixed_settings import (
+    AS_A_WHOLE,
+    NOT_TRANSLATED,
+    FixedSetting,
+    refuse_unused,
+    with_fixed,
+)
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.jobs import Job, LabelJob, Origin
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse, Region, Role
@@ -196,6 +203,8 @@ class Strategy:
         The kinds of regions that it finds are those of one plane: naming one names none in other planes.
     lacking
         What is missing in its options before it can label, in a sentence; empty if nothing is.
+    fixes
+        Settings of which it makes nothing, besides those of translations where it translates no image.
     """
 
     name: str
@@ -214,6 +223,7 @@ class Strategy:
     by_features: bool = False
     regions_of_plane: bool = False
     lacking: Callable[[Any], str] = lambda options: ""
+    fixes: tuple[FixedSetting, ...] = ()
 
     @property
     def word(self) -> str:
@@ -250,6 +260,44 @@ class Strategy:
         made = self.preparation is not None and self.preparation.makes == "translator"
         return (self.takes("translator") or made) and not self.by_features
 
+    @property
+    def fixed(self) -> tuple[FixedSetting, ...]:
+        """All settings that change nothing, as its jobs have them."""
+        chooses_how = self.translates and self.chosen_see_images
+        made = self.preparation is not None and self.preparation.makes == "translator"
+        return self.fixes if chooses_how or made or self.chooses else (*self.fixes, *NOT_TRANSLATED)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it looks at an image as a whole, so that no magnification counts."""
+        return any(one == AS_A_WHOLE for one in self.fixed)
+
+    def refuse_unused(self, request: LabelRequest, *, flags: bool = False) -> None:
+        """Refuse what a person asks for and would not get.
+
+        Parameters
+        ----------
+        flags
+            The sentence is for the shell, where everything is a flag.
+
+        Raises
+        ------
+        InputError
+            If it takes no such model, prepares nothing to be kept, or has no use for a setting.
+        """
+        dashes = "--" if flags else ""
+        for role in get_args(ModelRole):
+            if getattr(request, role) is not None and not self.takes(role):
+                raise InputError(f"{self.word} takes no {role}; leave out {dashes}{role}.")
+        if request.second_opinions and not self.takes("segmenter"):
+            name = "--second-opinion" if flags else "second_opinions"
+            raise InputError(f"{self.word} takes no segmenters; leave out {name}.")
+        if request.folder is not None and self.preparation is None:
+            raise InputError(
+                f"{self.word} prepares nothing; leave out {'--work-dir' if flags else 'folder'}."
+            )
+        refuse_unused(self.word, request.settings, self.fixed, flags=flags)
+
     def takes(self, role: ModelRole) -> bool:
         """Whether the person chooses a model of this role."""
         return role in self.roles
@@ -270,7 +318,7 @@ class Strategy:
             if getattr(request, role) is None:
                 what = "translator" if role == "features" else role
                 raise InputError(f"{self.word} needs a {what}; choose one.")
-        job = self.label(image, request)
+        job = self.label(image, replace(request, settings=with_fixed(request.settings, self.fixed)))
         if job.strategy_name == self.name and job.origin.options == request.options:
             return job
         return replace(job, origin=replace(job.origin, strategy=self.name, options=request.options))

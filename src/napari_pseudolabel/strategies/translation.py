@@ -1,5 +1,7 @@
 """Translation: no labels, but its results say how they were made like all others."""
 
+from napari_pseudolabel.strategies.fixed_settings import FixedSetting
+from napari_pseudolabel.strategies.label_settings import LabelSettings
 from napari_pseudolabel.strategies.strategy import RequiredModel, Strategy
 
 TRANSLATION = Strategy(
@@ -9,4 +11,8 @@ TRANSLATION = Strategy(
     "Translates your image into another modality.",
     needs=(RequiredModel("translator", "a translator that takes the images"),),
     labels=False,
+    fixes=tuple(
+        FixedSetting(key, getattr(LabelSettings(), key), "makes no labels")
+        for key in ("flips", "smallest_object")
+    ),
 )

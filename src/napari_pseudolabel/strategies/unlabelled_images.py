@@ -11,7 +11,6 @@ import numpy as np
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Channel, Image, Need, measure, normalise
 from napari_pseudolabel.imaging.places import looked_at
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.strategies.jobs import LabelJob, Origin
 from napari_pseudolabel.strategies.object_options import ObjectOptions
 from napari_pseudolabel.strategies.strategy import LabelRequest
@@ -92,7 +91,8 @@ def with_learned(asked: LabelRequest, job: UnlabelledTask, made: UnlabelledResul
         made.path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(made.path, made.checkpoint)
     said = asked.settings.scale
-    scale = Scale(factor=made.factor) if said == Scale() else said
+    # A pixel size does not tell how large the objects were that it learned; it counts for what is written.
+    scale = said if said.factor or said.object_size_px else said.at(made.factor)
     return replace(asked, segmenter=str(made.path), settings=replace(asked.settings, scale=scale))
 
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies.fixed_settings import (
+    AS_A_WHOLE,
+    NO_OBJECT_SIZE,
+    NO_SEARCH,
+    NO_SMALLEST,
+    UNMIRRORED,
+)
 from napari_pseudolabel.strategies.grounding.phrase_factory import PhraseFactory
 from napari_pseudolabel.strategies.grounding.phrase_options import PhraseOptions
 from napari_pseudolabel.strategies.jobs import LabelJob
@@ -13,11 +20,7 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 
 def _label(image: Image, asked: LabelRequest) -> LabelJob:
     options = asked.options or PhraseOptions()
-    # A mirrored image is another one to such a model, and no size of a model has to be met.
-    settings = replace(
-        asked.settings, flips=0, samples=1, scale=asked.settings.scale.at(1.0), find_scale="never"
-    )
-    return replace(asked, settings=settings, found=None).job(image, segmenter=PhraseFactory(options))
+    return replace(asked, found=None).job(image, segmenter=PhraseFactory(options))
 
 
 PHRASES = Strategy(
@@ -29,6 +32,13 @@ PHRASES = Strategy(
     captions=("your image", "heat map", "labels"),
     options=PhraseOptions,
     label=_label,
+    fixes=(
+        UNMIRRORED,
+        AS_A_WHOLE,
+        NO_OBJECT_SIZE,
+        NO_SEARCH,
+        NO_SMALLEST,
+    ),  # mirrored, it is another one to such a model
     lacking=lambda options: options.lacking,
     size_by="not needed: it is looked at as a whole",
     term="Phrase grounding",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies.fixed_settings import NO_OBJECT_SIZE, NO_SEARCH, UNMIRRORED
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.otsu.otsu_factory import OtsuFactory
 from napari_pseudolabel.strategies.otsu.otsu_options import OtsuOptions
@@ -15,9 +16,9 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, Strategy
 
 
 def _label(image: Image, asked: LabelRequest) -> LabelJob:
-    # Mirrored, an image gets mirrored labels, and no size of a model has to be met.
+    # No size of a model has to be met.
     scale = asked.settings.scale
-    settings = replace(asked.settings, flips=0, samples=1, scale=scale.at(scale.factor or 1.0))
+    settings = replace(asked.settings, scale=scale.at(scale.factor or 1.0))
     factory = OtsuFactory(asked.options or OtsuOptions())
     return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 
@@ -31,6 +32,7 @@ OTSU = Strategy(
     captions=("your image", "above the level", "labels"),
     options=OtsuOptions,
     label=_label,
+    fixes=(UNMIRRORED, NO_OBJECT_SIZE, NO_SEARCH),  # a mirrored image gets mirrored labels
     size_by="measured in the image",
     term="Otsu and watershed",
 )

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_pseudolabel.imaging import Image
+from napari_pseudolabel.strategies.fixed_settings import (
+    AS_A_WHOLE,
+    NO_OBJECT_SIZE,
+    NO_SEARCH,
+    NO_SMALLEST,
+    UNMIRRORED,
+)
 from napari_pseudolabel.strategies.jobs import LabelJob
 from napari_pseudolabel.strategies.regions.diffusion_regions import (
     AttentionRegionOptions,
@@ -21,26 +28,26 @@ from napari_pseudolabel.strategies.strategy import LabelRequest, RequiredModel, 
 
 
 def _by_grey(image: Image, asked: LabelRequest) -> LabelJob:
-    # Mirrored, an image has mirrored regions, and no size of a model has to be met.
+    # No size of a model has to be met.
     scale = asked.settings.scale
-    settings = replace(asked.settings, flips=0, samples=1, scale=scale.at(scale.factor or 1.0))
+    settings = replace(asked.settings, scale=scale.at(scale.factor or 1.0))
     factory = GreyRegions(asked.options or GreyRegionOptions())
     return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
 
 
 def _by_features(image: Image, asked: LabelRequest) -> LabelJob:
     assert asked.translator is not None
-    # There is no segmenter whose agreement with itself would tell the scale.
-    settings = replace(asked.settings, flips=0, samples=1, find_scale="never")
     factory = FeatureRegions(asked.options or RegionOptions(), asked.translator)
-    return replace(asked, settings=settings).job(image, segmenter=factory)
+    return asked.job(image, segmenter=factory)
 
 
 def _of_planes(image: Image, asked: LabelRequest, factory: PlaneRegions) -> LabelJob:
-    settings = replace(
-        asked.settings, flips=0, samples=1, scale=asked.settings.scale.at(1.0), find_scale="never"
-    )
-    return replace(asked, settings=settings, found=None).job(image, segmenter=factory)
+    return replace(asked, found=None).job(image, segmenter=factory)
+
+
+# Mirrored, an image has mirrored regions.
+_OF_GREY = (UNMIRRORED, NO_OBJECT_SIZE, NO_SEARCH, NO_SMALLEST)
+_OF_PLANES = (AS_A_WHOLE, *_OF_GREY)
 
 
 GREY_REGIONS = Strategy(
@@ -52,6 +59,7 @@ GREY_REGIONS = Strategy(
     captions=("your image", "kinds of regions", "named"),
     options=GreyRegionOptions,
     label=_by_grey,
+    fixes=_OF_GREY,
     size_by="not needed: the image is used as it is",
     term="Grey-level clusters",
 )
@@ -65,6 +73,7 @@ FEATURE_REGIONS = Strategy(
     captions=("your image", "kinds of regions", "named"),
     options=RegionOptions,
     label=_by_features,
+    fixes=(UNMIRRORED, NO_SEARCH),  # no segmenter's agreement with itself would tell the scale
     term="Feature clusters",
     by_features=True,
 )
@@ -80,6 +89,7 @@ SLIC_REGIONS = Strategy(
     size_by="not needed: it is looked at as a whole",
     term="SLIC superpixels",
     regions_of_plane=True,
+    fixes=_OF_PLANES,
 )
 ATTENTION_REGIONS = Strategy(
     "attention-regions",
@@ -96,6 +106,7 @@ ATTENTION_REGIONS = Strategy(
     size_by="not needed: it is looked at as a whole",
     term="DiffSeg",
     regions_of_plane=True,
+    fixes=_OF_PLANES,
 )
 QUERY_REGIONS = Strategy(
     "query-regions",
@@ -112,4 +123,5 @@ QUERY_REGIONS = Strategy(
     size_by="not needed: it is looked at as a whole",
     term="FreeSeg-Diff",
     regions_of_plane=True,
+    fixes=_OF_PLANES,
 )

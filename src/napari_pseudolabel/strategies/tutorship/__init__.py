@@ -5,6 +5,7 @@ translates every new image, tutorship translates the labelled set once, and trai
 translation. It suits large differences between the modalities, and many images.
 """
 
+from napari_pseudolabel.strategies.fixed_settings import FixedSetting
 from napari_pseudolabel.strategies.strategy import Preparation, RequiredModel, Strategy
 from napari_pseudolabel.strategies.tutorship.proxies import (
     label,
@@ -37,6 +38,7 @@ TUTORSHIP = Strategy(
         brings="labelled images of another kind",
     ),
     label=label,
+    fixes=(FixedSetting("samples", 1, "translates the labelled images (--train-samples), not these"),),
     term="Tutorship",
 )
 

@@ -107,8 +107,6 @@ def tutor_task(request: LabelRequest, target: str) -> TutorJob:
     options: TutorshipOptions = request.options or TutorshipOptions()
     if request.segmenter or request.second_opinions:
         raise InputError("Tutorship trains its own segmenters; leave out --segmenter and --second-opinion.")
-    if request.settings.samples != 1:
-        raise InputError("Tutorship does not translate the images; give --train-samples, not --samples.")
     if request.translator is None:
         raise InputError("Tutorship needs a translator from the labelled modality; give --translator.")
     if request.folder is None:

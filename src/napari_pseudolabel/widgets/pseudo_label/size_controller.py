@@ -163,7 +163,8 @@ class SizeController(QObject):
     @property
     def facts(self) -> SizeFacts:
         """What is known about the size of things in the chosen image."""
-        image, scale = self._images.known, self._put_last
+        strategy = registry.find(self._view.choice().strategy)
+        image, scale = self._images.known, Scale() if strategy.whole else self._put_last
         pixel, problem = None, ""
         if self._known.how == "file" and scale in (self._known.scale, Scale()):
             # As if the layer said it: texture and looks may speak against it.
@@ -176,7 +177,7 @@ class SizeController(QObject):
         if pixel is None and scale == Scale() and self._layer is not None:
             problem = problem or file_facts(self._layer).problem
         choice = self._view.choice()
-        first, strategy = self._first(), registry.find(choice.strategy)
+        first = self._first()
         card = first.card if first is not None else None
         any_size = card is not None and family_named(card.family).any_size
         return SizeFacts(
@@ -350,6 +351,7 @@ class SizeController(QObject):
         ready = bool(chosen) and all(one is not None and one.problem is None for one in chosen)
         row.set_possible(
             image=image is not None,
+            slide=image is not None and not strategy.whole,
             find=self._search is not None
             or (image is not None and ready and not prepares and not self._busy and not facts.problem),
             draw=image is not None and not measures and (facts.awaited or self._grid[1] is not None),

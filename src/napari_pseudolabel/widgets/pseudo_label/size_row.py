@@ -137,10 +137,18 @@ class SizeRow(QWidget):
             self.set_line(SizeLine(stage))
 
     def set_possible(
-        self, *, image: bool, find: bool, draw: bool, shown: bool, reset: bool, why_not: str = ""
+        self,
+        *,
+        image: bool,
+        slide: bool,
+        find: bool,
+        draw: bool,
+        shown: bool,
+        reset: bool,
+        why_not: str = "",
     ) -> None:
         """Say what can be pressed, and why nothing is drawn where the model is not the reason."""
-        self.slider.setEnabled(image)
+        self.slider.setEnabled(slide)
         self.find_button.setEnabled(find)
         self.draw_button.setEnabled(draw)
         self.draw_button.setToolTip(_DRAW if draw or not image else why_not or _NO_DRAW)

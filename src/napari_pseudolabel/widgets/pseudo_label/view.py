@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLayout,
 from napari_pseudolabel.models.families import folder_titles
 from napari_pseudolabel.models.fitting import ANOTHER
 from napari_pseudolabel.strategies import LabelSettings, registry
+from napari_pseudolabel.strategies.strategy import Strategy
 from napari_pseudolabel.widgets.common import shortcuts
 from napari_pseudolabel.widgets.common.dock_view import DockView
 from napari_pseudolabel.widgets.common.layer_box import LayerBox
@@ -383,12 +384,21 @@ class PseudoLabelView(DockView):
             self._show_lines(role)
         self._show_objects()
         self.preview_button.setVisible(strategy.previews)
+        self._show_settings(strategy)
         for name, own in self.own.items():
             own.setVisible(name == strategy.name)
         for name, page in self.forms.items():
             page.setVisible(name == strategy.name)
             page.seen.set_wanted(name == strategy.name)
         self.made.clear()
+
+    def _show_settings(self, strategy: Strategy) -> None:
+        """Show no row that would change nothing."""
+        fixed = {one.key for one in strategy.fixed}
+        for name, edit in self.settings.edits.items():
+            if name != "channel":  # shown where there are several
+                self.settings.show_row(edit.native, name not in fixed)
+        self.settings.show_row(self.settings.answers["scale"], not strategy.whole)
 
     def _show_about(self) -> None:
         """Show what the strategy does, in words and as a picture, but not while its settings need the room."""
