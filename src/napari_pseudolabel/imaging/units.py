@@ -13,25 +13,48 @@ SMALLEST_UM, LARGEST_UM = 1e-5, 1e4
 
 # One row per unit: the name pint (and so napari) uses, its size in um or s, the symbol of the OME
 # schema, and other spellings. The micro sign exists twice in Unicode, U+00B5 and U+03BC; `_plain` makes one of them.
-_LENGTHS = (
-    ("picometer", 1e-6, "pm", ("picometre",)),
-    ("angstrom", 1e-4, "Å", ("\u212b", "å", "ångström")),
-    ("nanometer", 1e-3, "nm", ("nanometre",)),
-    ("micrometer", 1.0, "µm", ("μm", "um", "micrometre", "micron", "μ", "mum")),
-    ("millimeter", 1e3, "mm", ("millimetre",)),
-    ("centimeter", 1e4, "cm", ("centimetre",)),
-    ("meter", 1e6, "m", ("metre",)),
-    ("inch", 25400.0, "in", ("inches",)),
+_Rows = tuple[tuple[str, float, str, tuple[str, ...]], ...]
+_PREFIXES = (
+    *(("yotta", "Y", 24), ("zetta", "Z", 21), ("exa", "E", 18), ("peta", "P", 15), ("tera", "T", 12)),
+    *(("giga", "G", 9), ("mega", "M", 6), ("kilo", "k", 3), ("hecto", "h", 2), ("deca", "da", 1)),
+    *(("", "", 0), ("deci", "d", -1), ("centi", "c", -2), ("milli", "m", -3), ("micro", "µ", -6)),
+    *(("nano", "n", -9), ("pico", "p", -12), ("femto", "f", -15), ("atto", "a", -18)),
+    *(("zepto", "z", -21), ("yocto", "y", -24)),
 )
-_TIMES = (
-    ("nanosecond", 1e-9, "ns", ()),
-    ("microsecond", 1e-6, "µs", ("μs", "us")),
-    ("millisecond", 1e-3, "ms", ("msec",)),
-    ("second", 1.0, "s", ("sec",)),
+_INCH = 25400.0
+_MORE_SPELLINGS = MappingProxyType(
+    {
+        "micrometer": ("μm", "um", "micron", "microns", "μ", "mum"),
+        "microsecond": ("μs", "us"),
+        "millisecond": ("msec", "msecs"),
+        "second": ("sec", "secs"),
+    }
+)
+_LENGTHS: _Rows = (
+    *(
+        (f"{name}meter", float(f"1e{power + 6}"), f"{symbol}m", (f"{name}metre", f"{name}metres"))
+        for name, symbol, power in _PREFIXES
+    ),
+    ("angstrom", 1e-4, "Å", ("\u212b", "å", "ångström")),
+    ("thou", _INCH / 1000, "thou", ()),
+    ("point", _INCH / 72, "pt", ()),
+    ("line", _INCH / 12, "li", ()),
+    ("inch", _INCH, "in", ("inches",)),
+    ("foot", _INCH * 12, "ft", ("feet",)),
+    ("yard", _INCH * 36, "yd", ()),
+    ("mile", _INCH * 63360, "mi", ()),
+    ("astronomical_unit", 1.495978707e17, "ua", ()),
+    ("light_year", 9.4607304725808e21, "ly", ()),
+    ("parsec", 3.0856775814913673e22, "pc", ()),
+)
+_TIMES: _Rows = (
+    *((f"{name}second", float(f"1e{power}"), f"{symbol}s", ()) for name, symbol, power in _PREFIXES),
     ("minute", 60.0, "min", ()),
-    ("hour", 3600.0, "h", ("hr",)),
+    ("hour", 3600.0, "h", ("hr", "hrs")),
     ("day", 86400.0, "d", ()),
 )
+AT_SCALE_BARS = ("picometer", "angstrom", "nanometer", "micrometer", "millimeter", "centimeter", "inch")
+"""Lengths that people want to read beside an image of a microscope; all are known to pint."""
 
 
 # As Java and Python write letters that they dare not write.
@@ -39,11 +62,11 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|x([0-9a-f]{2}))", re.IGNORECASE)
 _LOST_MICRO = re.compile(r"[?\ufffd]{1,2}m")
 
 
-def _spellings(rows: tuple[tuple[str, float, str, tuple[str, ...]], ...]) -> dict[str, str]:
+def _spellings(rows: _Rows) -> dict[str, str]:
     return {
         spelling: name
         for name, _, symbol, others in rows
-        for spelling in (name, name + "s", symbol, *others, *(f"{other}s" for other in others))
+        for spelling in (name, name + "s", symbol, *others, *_MORE_SPELLINGS.get(name, ()))
     }
 
 

@@ -92,7 +92,15 @@ def both(value, unit="um"):
         (both("5", "m"), None, "cannot be the size of a pixel"),
         (both("0.2", "s"), None, "has a unit that does not fit"),
         (both("0.2", "reference frame"), None, ""),
-        (both("0.2", "li"), None, "has an unknown unit"),
+        (both("0.2", "furlong"), None, "has an unknown unit"),
+        (both("0.001", "thou"), 0.0254, ""),
+        (both("0.0072", "pt"), 2.54, ""),
+        (both("1.2e-4", "li"), 0.254, ""),
+        (both("2e-9", "hm"), 0.2, ""),
+        (both("200000", "fm"), 2e-4, ""),
+        (both("0.2", "Mm"), None, "cannot be the size of a pixel"),  # a thousand kilometres, no mm
+        (both("1,234", "nm"), None, "is no size"),  # a thousand, or a little more than one
+        (both("0,234"), 0.234, ""),
         ({"PhysicalSizeY": "0.2"}, 0.2, "along y only"),
         ({"PhysicalSizeX": "0.2", "PhysicalSizeY": "inf"}, 0.2, "along x only"),
     ],
@@ -115,6 +123,11 @@ def test_time_has_units_of_its_own(tmp_path):
         tmp_path / "b.tif", np.stack([PIXELS] * 3), imagej=True, resolution=(5, 5), metadata=imagej
     )
     assert read(tmp_path / "b.tif").placement == placement
+    axes |= {"TimeIncrement": 40000, "TimeIncrementUnit": "µs"}
+    tifffile.imwrite(path, np.stack([PIXELS] * 3), metadata=axes)
+    image = read(path)
+    assert (image.placement.scale[0], image.placement.units[0]) == (40000, "microsecond")
+    assert not image.notes
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,15 @@ from napari_pseudolabel.errors import FileError, InputError
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.pyramid import OWN
 from napari_pseudolabel.imaging.reading.file_names import MICROSCOPE_SUFFIXES, SUFFIXES
+from napari_pseudolabel.imaging.reading.multiscales import (
+    DescribedLevel,
+    Multiscale,
+    multiscales_of,
+    ome_attributes,
+)
 from napari_pseudolabel.imaging.reading.read_request import Position, ReadRequest
 from napari_pseudolabel.imaging.reading.source import Source, axes_by_shape, chosen_position, none_stands_out
-from napari_pseudolabel.imaging.reading.stated_sizes import number, stated_sizes, unless_changed
+from napari_pseudolabel.imaging.reading.stated_sizes import stated_sizes, unless_changed
 from napari_pseudolabel.imaging.zarr_store import open_checked
 from napari_pseudolabel.types import JsonObject
 
@@ -69,20 +75,19 @@ def _source_in(node: zarr.Array | zarr.Group, path: str, request: ReadRequest) -
     if isinstance(node, zarr.Group):
         inner = _inner_images(node, position)
         if inner:
-            alike = _is_of_a_plate(node) or none_stands_out([_pixels_in(node[one]) for one in inner])
+            alike = _is_of_a_plate(node) or none_stands_out(
+                [_pixels_in(node[one], f"{path}/{one}") for one in inner]
+            )
             number, notes = chosen_position(path, inner, position, ask=alike)
             if inner[number] not in node:
                 raise InputError(f"{path} names {inner[number]}, which is not in it; copy the folder again.")
             node, position = node[inner[number]], None
     if isinstance(node, zarr.Group):
-        attributes = _ome_attributes(node)
-        if attributes.get("multiscales"):
+        if listed := multiscales_of(node, path):
             if request.labels:
                 _refuse_image_with_labels(node, path)
-            listed = attributes["multiscales"]
-            names = [str(one.get("name", "")) for one in listed]
             alike = none_stands_out([_pixels_of(node, one) for one in listed])
-            number, told = chosen_position(path, names, position, ask=alike)
+            number, told = chosen_position(path, [one.name for one in listed], position, ask=alike)
             source = _multiscale(node, listed[number], path, request)
             return replace(source, notes=(*notes, *told, *source.notes))
         node = _only_array(node, path)
@@ -98,7 +103,7 @@ def _inner_images(group: zarr.Group, position: Position | None) -> list[str]:
     Of a plate those of the one well that a position names, where it does: every well that is looked into takes a moment. A
     well without fields stands for itself, so that somebody misses it.
     """
-    attributes = _ome_attributes(group)
+    attributes = ome_attributes(group)
     if attributes.get("multiscales"):
         return []
     if "bioformats2raw.layout" in attributes:
@@ -120,39 +125,33 @@ def _series(group: zarr.Group) -> list[str]:
     return list(takewhile(group.__contains__, map(str, range(BUDGET.planes))))
 
 
-def _pixels_in(node: zarr.Array | zarr.Group) -> int:
+def _pixels_in(node: zarr.Array | zarr.Group, path: str) -> int:
     """How many pixels a plane of the largest image of a group has; 0 where there is none."""
     if isinstance(node, zarr.Array):
         return math.prod(node.shape[-2:])
-    return max((_pixels_of(node, one) for one in _ome_attributes(node).get("multiscales") or ()), default=0)
+    return max((_pixels_of(node, one) for one in multiscales_of(node, path)), default=0)
 
 
-def _pixels_of(group: zarr.Group, multiscale: JsonObject) -> int:
-    found = group[multiscale["datasets"][0]["path"]]
+def _pixels_of(group: zarr.Group, multiscale: Multiscale) -> int:
+    found = group.get(multiscale.levels[0].path)
     return math.prod(found.shape[-2:]) if isinstance(found, zarr.Array) else 0
 
 
 def _is_of_a_plate(group: zarr.Group) -> bool:
-    return not {"plate", "well"}.isdisjoint(_ome_attributes(group))
+    return not {"plate", "well"}.isdisjoint(ome_attributes(group))
 
 
 def _fields(well: zarr.Array | zarr.Group) -> list[str]:
-    return [str(one["path"]) for one in _ome_attributes(well).get("well", {}).get("images", ())]
+    return [str(one["path"]) for one in ome_attributes(well).get("well", {}).get("images", ())]
 
 
 def _refuse_image_with_labels(group: zarr.Group, path: str) -> None:
-    if "image-label" in _ome_attributes(group) or "labels" not in group:
+    if "image-label" in ome_attributes(group) or "labels" not in group:
         return
-    names = _ome_attributes(group["labels"]).get("labels", ())
+    names = ome_attributes(group["labels"]).get("labels", ())
     if names:
         given = " or ".join(f"{path}/labels/{name}" for name in names)
         raise InputError(f"{path} is an image, and its labels are beside it; give {given}.")
-
-
-def _ome_attributes(node: zarr.Array | zarr.Group) -> JsonObject:
-    """Attributes of OME-Zarr: under ``ome`` from version 0.5 on, at the top before."""
-    attributes: JsonObject = node.attrs.asdict()
-    return attributes.get("ome", attributes)
 
 
 def _only_array(group: zarr.Group, path: str) -> zarr.Array:
@@ -180,34 +179,42 @@ def _letters(names: Sequence[object]) -> str | None:
     return "".join(letters) if all(letter in "TZCYXS" and len(letter) == 1 for letter in letters) else None
 
 
-def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: ReadRequest) -> Source:
-    datasets, told_order = _finest_first(group, multiscale["datasets"])
-    level = request.level
-    if not 0 <= level < len(datasets):
-        raise InputError(f"{path} has {len(datasets)} level(s), so level {level} does not exist.")
-    array = group[datasets[level]["path"]]
+def _multiscale(group: zarr.Group, multiscale: Multiscale, path: str, request: ReadRequest) -> Source:
+    levels, order = _finest_first(group, multiscale.levels)
+    told_before = (*multiscale.notes, *order)
+    if not 0 <= request.level < len(levels):
+        raise InputError(f"{path} has {len(levels)} level(s), so level {request.level} does not exist.")
+    level = levels[request.level]
+    array = group.get(level.path)
+    if array is None:
+        raise InputError(f"{path} names {level.path} as a level, which is not in it; copy the folder again.")
     if isinstance(array, zarr.Group):
-        raise InputError(f"{path} names a group as level {level}, where an array is expected.")
-    # Axes are objects from version 0.4 on, names in 0.3, and always TCZYX before.
-    listed = multiscale.get("axes", list("tczyx")[-array.ndim :])
-    described = [axis if isinstance(axis, Mapping) else {"name": axis} for axis in listed]
-    own = [_LETTERS.get(axis.get("type", ""), axis["name"]) for axis in described]
+        raise InputError(f"{path} names a group as level {request.level}, where an array is expected.")
+    described = multiscale.letters_of(array.ndim)
+    own = [_LETTERS.get(axis.kind, axis.name) for axis in described]
     letters = request.letters or _letters(own)
-    if letters is None or (len(letters) != array.ndim and request.letters is None):
-        names = ", ".join(str(axis["name"]) for axis in described)
-        raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled.")
+    names = ", ".join(axis.name for axis in described)
+    if letters is None or len(set(letters)) != len(letters):
+        raise InputError(f"{path} has the axes {names}; only t, c, z, y and x can be handled, each once.")
+    if len(letters) != array.ndim and request.letters is None:
+        raise InputError(
+            f"{path} has the axes {names}, but level {level.path} has {array.ndim}; say what they are (--axes)."
+        )
+    if multiscale.axes is None and request.letters is None and array.ndim in (3, 4):
+        told_before += (
+            f"It names no axes; they were taken for {names}. Say what they are if they are others.",
+        )
     if len(own) != array.ndim:
-        return Source(array, letters, notes=told_order)  # as the person says; sizes of other axes say nothing
+        return Source(
+            array, letters, notes=told_before
+        )  # as the person says; sizes of other axes say nothing
     ours = [str(name).upper() for name in own]
-    units = [str(axis.get("unit") or "") for axis in described]
-    transforms = (
-        *datasets[level].get("coordinateTransformations", ()),
-        *multiscale.get("coordinateTransformations", ()),
-    )
-    scale, translate = _scale_and_translation(transforms, array.ndim, path)
+    units = [axis.unit for axis in described]
+    transforms = (*level.transforms, *multiscale.transforms)
+    scale, translate = multiscale.scale_and_translation(level, array.ndim, path)
     if any(units) and not any(transform["type"] == "scale" for transform in transforms):
         untold = "Its axes have units but no scale, so its pixel size is not known."
-        return Source(array, letters, notes=(untold, *told_order))
+        return Source(array, letters, notes=(untold, *told_before))
     sizes = zip(scale, units, strict=True)
     told = stated_sizes("its OME-Zarr metadata", dict(zip(ours, sizes, strict=True)))
     offsets = {
@@ -221,7 +228,7 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: R
     notes: tuple[str, ...] = ()
     if lost:
         notes = (f"Its translation along {', '.join(lost)} is no number, and was left out.",)
-    placement = _own_placement(group, letters) if level == 0 and request.axes is None else None
+    placement = _own_placement(group, letters) if request.level == 0 and request.axes is None else None
     if placement is not None:
         kept = "".join(letter for letter in letters if letter not in "CS")
         placement, changed = unless_changed(placement, kept, steps, told.source)
@@ -233,36 +240,31 @@ def _multiscale(group: zarr.Group, multiscale: JsonObject, path: str, request: R
         letters,
         steps,
         placement,
-        notes=(*told_order, *told.notes, *notes),
+        notes=(*told_before, *told.notes, *notes),
         channel_names=named if fit else (),
     )
 
 
-def _finest_first(group: zarr.Group, datasets: list[JsonObject]) -> tuple[list[JsonObject], tuple[str, ...]]:
+def _finest_first(
+    group: zarr.Group, levels: tuple[DescribedLevel, ...]
+) -> tuple[tuple[DescribedLevel, ...], tuple[str, ...]]:
     """Levels of a pyramid from the finest on, as they have to be listed, and a sentence if they are not."""
-    steps = [_step(one) for one in datasets]
+    steps = [one.step for one in levels]
     if all(steps) and steps == sorted(steps):
-        return datasets, ()  # nothing has to be opened, which may be far away
-    found = [group.get(str(one.get("path"))) for one in datasets]
+        return levels, ()  # nothing has to be opened, which may be far away
+    found = [group.get(one.path) for one in levels]
     sizes = [math.prod(array.shape) if isinstance(array, zarr.Array) else 0 for array in found]
     if sizes[0] == max(sizes) or 0 in sizes:
-        return datasets, ()
+        return levels, ()
     order = sorted(range(len(sizes)), key=lambda number: -sizes[number])
-    return [datasets[number] for number in order], (
+    return tuple(levels[number] for number in order), (
         "Its levels are not listed from the finest to the coarsest; the finest was read first.",
     )
 
 
-def _step(level: JsonObject) -> float:
-    """How large a pixel of a level is by its scale; 0 where it has none."""
-    scales = [one for one in level.get("coordinateTransformations", ()) if one.get("type") == "scale"]
-    values = [_numbers(one.get("scale", ())) for one in scales]
-    return math.prod(values[0]) if values and all(values) else 0.0
-
-
 def _channel_names(group: zarr.Group) -> tuple[str, ...]:
     """Return what the channels are called for display; none where no channel has a name."""
-    found = _ome_attributes(group).get("omero")
+    found = ome_attributes(group).get("omero")
     channels = found.get("channels") if isinstance(found, Mapping) else None
     names = tuple(str(one.get("label") or "") if isinstance(one, Mapping) else "" for one in channels or ())
     return names if any(names) else ()
@@ -276,26 +278,3 @@ def _own_placement(group: zarr.Group, letters: str) -> Placement | None:
     except (InputError, KeyError, TypeError):
         return None
     return found if found.ndim == len(set(letters) - set("CS")) else None
-
-
-def _scale_and_translation(
-    transforms: Sequence[JsonObject], ndim: int, path: str
-) -> tuple[list[float], list[float]]:
-    """Return what transformations come to, one after another; what is no number is NaN."""
-    scale, translate = [1.0] * ndim, [0.0] * ndim
-    for transform in transforms:
-        if transform["type"] == "scale":
-            factors = _numbers(transform["scale"])
-            scale = [a * b for a, b in zip(scale, factors, strict=True)]
-            translate = [a * b for a, b in zip(translate, factors, strict=True)]
-        elif transform["type"] == "translation":
-            translate = [a + b for a, b in zip(translate, _numbers(transform["translation"]), strict=True)]
-        elif transform["type"] != "identity":
-            raise InputError(
-                f"{path} uses the transformation {transform['type']!r}, which cannot be handled."
-            )
-    return scale, translate
-
-
-def _numbers(values: Sequence[object]) -> list[float]:
-    return [math.nan if (found := number(value)) is None else found for value in values]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from napari_pseudolabel.imaging.placement import Placement
 from napari_pseudolabel.imaging.reading.source import AxisScale
 from napari_pseudolabel.imaging.units import (
+    AT_SCALE_BARS,
     LARGEST_UM,
     SMALLEST_UM,
     canonical_unit,
@@ -20,7 +21,8 @@ from napari_pseudolabel.imaging.units import (
 
 _SAME_WITHIN = 0.02
 _MOST_BANNER = 1.15
-_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+# But for 1,234: that may be a little more than one, or a thousand.
+_DECIMAL_COMMA = re.compile(r"[-+]?(?![1-9]\d{0,2},\d{3}$)\d+,\d+([eE][-+]?\d+)?")
 NO_UNITS = ("", "pixel", "none", "None", "reference frame")
 """What files write where they say that sizes are in no unit of length."""
 
@@ -115,7 +117,8 @@ def stated_sizes(who: str, sizes: Mapping[str, tuple[object, object]]) -> Stated
             problem = "has an unknown unit"
         else:
             # Headers in metres are for machines; whoever looks at a scale bar wants another unit.
-            steps[letter] = AxisScale(size * 1e6, "micrometer") if name == "meter" else AxisScale(size, name)
+            rare = length is not None and name not in AT_SCALE_BARS
+            steps[letter] = AxisScale(size * (length or 1.0), "micrometer") if rare else AxisScale(size, name)
             continue
         told = f"{value} {unit}".strip()
         notes.append(f"Its size along {letter.lower()} in {who} ({told}) {problem}, and was left out.")
