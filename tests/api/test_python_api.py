@@ -12,6 +12,7 @@ import tifffile
 import torch
 from disc_case import CARD, DISC
 from skimage.draw import disk
+from skimage.measure import label
 
 import napari_pseudolabel as pseudolabel
 from napari_pseudolabel import api
@@ -369,11 +370,23 @@ def test_of_several_levels_the_finest_counts_and_a_list_of_images_is_none(discs)
             "values are whole numbers from 0 on",
         ),
         (lambda labels: pseudolabel.measure(labels, kind="fibers"), "kind must be 'objects' or 'fibres'"),
+        (lambda labels: pseudolabel.measure(labels, {"disc": 300}), "disc has the value 300, but values"),
+        (lambda labels: pseudolabel.evaluate(labels, labels, {"rest": 0}), "besides the background"),
+        # Cut down to 32 bit, all of these would be one object.
+        (lambda labels: _numbered(labels, 2**32), f"these reach {9 * 2**32}"),
     ],
 )
 def test_what_no_function_takes_is_one_sentence(discs, call, said):
     with pytest.raises(InputError, match=re.escape(said)):
         call(discs[1])
+
+
+def _numbered(labels, step):
+    return pseudolabel.measure(label(labels).astype(np.uint64) * step, {"disc": 1}, numbered=True)
+
+
+def test_large_numbers_of_objects_are_kept(discs):
+    assert _numbered(discs[1], 2**28).measures.count == 9
 
 
 def _tuned(labels, classes):

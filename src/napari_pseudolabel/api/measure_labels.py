@@ -21,7 +21,7 @@ from napari_pseudolabel.imaging.reading.label_values import as_labels
 from napari_pseudolabel.imaging.reading.read_request import Position
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.class_values import are_numbers, without_class
-from napari_pseudolabel.labels.classes import LARGEST_VALUE, is_nameless, nameless
+from napari_pseudolabel.labels.classes import LARGEST_VALUE, classes_of, is_nameless, nameless
 from napari_pseudolabel.labels.measures import UNNAMED, Kind, Measures, kind_for
 from napari_pseudolabel.labels.measures import measure as measured
 from napari_pseudolabel.models.cards import LabelClass
@@ -120,7 +120,7 @@ def _meaning(
     """Classes of a file; the numbers of its objects where it holds those instead; and what to know about that."""
     name = found.image.name
     if named is not None:
-        given = tuple(LabelClass(name=one, value=value) for one, value in named.items())
+        given = classes_of(named)
     else:
         told = found.known.classes if found.known else ()
         given = () if all(is_nameless(one) for one in told if one.value) else told

@@ -17,6 +17,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Intensities, ReadOptions
 from napari_pseudolabel.imaging.plane_key import plane_key
 from napari_pseudolabel.imaging.scale import Scale
+from napari_pseudolabel.labels.classes import classes_of
 from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.strategies.carry.carry_task import CarryOptions, CarryTask
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
@@ -155,10 +156,7 @@ def fine_tune(
 
     if not len(images) == len(labels) == len(images if regions is None else regions):
         raise InputError("Give labels, and a region or None, for every image.")
-    named = tuple(
-        LabelClass(name=one, value=value)
-        for one, value in checked_classes(classes or {}, objects=True).items()
-    )
+    named = classes_of(checked_classes(classes or {}, objects=True))
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
     split = WorkspaceSplit(place / SPLIT)

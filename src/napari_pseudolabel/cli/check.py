@@ -12,7 +12,7 @@ import typer
 from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, Device, PositionOption, Seed
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.cli.progress import interruptible
-from napari_pseudolabel.labels.classes import named_values
+from napari_pseudolabel.labels.classes import classes_of, named_values
 from napari_pseudolabel.wording import sentence
 
 _SIZE = "Pixel size of {} in micrometres, instead of the one in the files."
@@ -57,7 +57,6 @@ def check(
     from napari_pseudolabel.imaging import ReadOptions
     from napari_pseudolabel.imaging.reading.label_values import like
     from napari_pseudolabel.imaging.scale import Scale
-    from napari_pseudolabel.models.cards import LabelClass
     from napari_pseudolabel.models.loaded import LoadedModels
     from napari_pseudolabel.training.data.labelled_sets import LabelledSet
     from napari_pseudolabel.training.segmenter.reverse_accuracy import ReverseAccuracyJob
@@ -65,7 +64,7 @@ def check(
     told = read_sidecar(labels).classes if classes is None and sidecar_path(labels).exists() else ()
     if classes is not None:
         check_values(labels, named_values(classes))
-    named = told or tuple(LabelClass(name=n, value=v) for n, v in named_values(classes).items())
+    named = told or classes_of(named_values(classes))
     reading = ReadOptions(axes, position)
     seen, given = reading.image(image), reading.labels(labels)
     seen = dataclasses.replace(seen, notes=(*seen.notes, *given.notes))

@@ -14,7 +14,7 @@ from napari_pseudolabel.cli.option_types import AsJson, Axes, Classes, PositionO
 from napari_pseudolabel.cli.output import show, table
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.formats import all_suffixes
-from napari_pseudolabel.labels.classes import LARGEST_VALUE, named_values
+from napari_pseudolabel.labels.classes import named_values
 from napari_pseudolabel.types import JsonObject
 from napari_pseudolabel.wording import sentence, shown
 
@@ -193,18 +193,16 @@ def _width(placement: Placement) -> float | None:
 
 def _classes(known: Provenance | None, named: Mapping[str, int]) -> tuple[LabelClass, ...]:
     """Return the classes that a provenance tells, and those that are named, which no other may contradict."""
-    from napari_pseudolabel.labels.classes import BACKGROUND
+    from napari_pseudolabel.labels.classes import BACKGROUND, classes_of
     from napari_pseudolabel.models.cards import LabelClass
 
     told = {one.value: one for one in (known.classes if known else ())}
     if named:
         told.setdefault(0, LabelClass(name=BACKGROUND, value=0))
-    for name, value in named.items():
-        if value > LARGEST_VALUE:
-            raise InputError(
-                f"{name} has the value {value}, but values of classes go up to {LARGEST_VALUE}; correct --class."
-            )
-        told[value] = LabelClass(name=name, value=value, color=told[value].color if value in told else None)
+    for one in classes_of(named):
+        told[one.value] = one.model_copy(
+            update={"color": told[one.value].color if one.value in told else None}
+        )
     return tuple(told[value] for value in sorted(told))
 
 

@@ -145,14 +145,14 @@ class FileContent:
         """
         import numpy as np
 
-        from napari_pseudolabel.labels.objects import numbered, scheme_for
+        from napari_pseudolabel.labels.objects import as_numbers, numbered, scheme_for
 
         assert self.labels is not None, "an image has no objects"
         if self.numbered:
-            return self._labelled_values().astype(np.uint32)
+            return as_numbers(self._labelled_values())
         if self.known_instances is not None:
             numbers = self.known_instances
-            return np.where(True if self.labelled is None else self.labelled, numbers, 0).astype(np.uint32)
+            return as_numbers(np.where(True if self.labelled is None else self.labelled, numbers, 0))
         scheme = scheme_for(self.classes, self.placement.pixel_aspect)
         found = numbered(self.labels, scheme, self.labelled)
         if self.joined_along is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.models.cards import LabelClass
@@ -52,6 +52,23 @@ def default_classes(names: Sequence[str]) -> tuple[LabelClass, ...]:
     return with_colours(
         [LabelClass(name=name, value=value) for value, name in enumerate([BACKGROUND, *wanted])]
     )
+
+
+def classes_of(named: Mapping[str, int]) -> tuple[LabelClass, ...]:
+    """Return classes by name and value.
+
+    Raises
+    ------
+    InputError
+        If a value is above those that classes have.
+    """
+    for name, value in named.items():
+        if value > LARGEST_VALUE:
+            raise InputError(
+                f"{name} has the value {value}, but values of classes go up to {LARGEST_VALUE}; correct the class. Numbers of objects "
+                "are no classes."
+            )
+    return tuple(LabelClass(name=name, value=value) for name, value in named.items())
 
 
 def nameless(values: Iterable[int]) -> tuple[LabelClass, ...]:

@@ -59,15 +59,15 @@ def evaluate(
     Raises
     ------
     InputError
-        If the shapes differ or no class is given.
+        If the shapes differ or no class but the background is given.
     """
     prediction, reference = np.asarray(prediction), np.asarray(reference)
     for other in (reference, *instances):
         if other is not None and other.shape != prediction.shape:
             sizes = (" x ".join(map(str, array.shape)) for array in (prediction, other))
             raise InputError("The prediction is {} but the reference is {}; they must match.".format(*sizes))
-    if not classes:
-        raise InputError("Name at least one class to evaluate, such as axon=2.")
+    if not any(classes.values()):
+        raise InputError("Name at least one class to evaluate besides the background, such as axon=2.")
     dice, iou = {}, {}
     for name, value in classes.items():
         a, b = prediction == value, reference == value

@@ -15,7 +15,7 @@ from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.labels.classes import is_unnamed_region
 from napari_pseudolabel.labels.measures.measure_columns import COLUMNS, Kind, MeasureColumn
 from napari_pseudolabel.labels.measures.object_shapes import Spacing, shapes
-from napari_pseudolabel.labels.objects import FIBRE, Fibre, numbered, scheme_for
+from napari_pseudolabel.labels.objects import FIBRE, Fibre, as_numbers, numbered, scheme_for
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.incomplete import covered_shares
 from napari_pseudolabel.labels.windows import Index
@@ -124,7 +124,8 @@ def measure(
     Raises
     ------
     InputError
-        When fibres are asked for and there is no pixel size, or no axon and myelin; when the classes have no names yet.
+        When fibres are asked for and there is no pixel size, or no axon and myelin; when the classes have no names yet; when numbers
+        of objects are above 4294967295.
     """
     if any(map(is_unnamed_region, classes)):
         raise InputError("These regions have no names yet, and are no objects; name them first.")
@@ -136,7 +137,7 @@ def measure(
     if labelled is not None and labelled.all():
         labelled = None
     known = labels if labelled is None else np.where(labelled, labels, 0)
-    given = None if instances is None else np.where(known > 0, instances, 0).astype(np.uint32)
+    given = None if instances is None else as_numbers(np.where(known > 0, instances, 0))
     numbers = numbered(known, scheme) if given is None else given
     scene = _Scene(known, numbers, (height, width), labelled, confidence, fibre, check)
     names = {one.value: one.name for one in classes}

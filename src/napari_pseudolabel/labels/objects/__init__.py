@@ -5,7 +5,7 @@ from napari_pseudolabel.labels.objects.components import component_at
 from napari_pseudolabel.labels.objects.incomplete import HalfFibre, half_fibres
 from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
-from napari_pseudolabel.labels.objects.numbering import numbered
+from napari_pseudolabel.labels.objects.numbering import as_numbers, numbered
 from napari_pseudolabel.labels.objects.object_mask import ObjectMask
 from napari_pseudolabel.labels.objects.scheme import FIBRE, Fibre, Scheme, scheme_for
 from napari_pseudolabel.labels.windows import Window
@@ -18,6 +18,7 @@ __all__ = [
     "ObjectMask",
     "Scheme",
     "Window",
+    "as_numbers",
     "census",
     "census_text",
     "component_at",
