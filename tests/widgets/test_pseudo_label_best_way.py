@@ -12,6 +12,7 @@ from skimage.io import imsave
 
 from napari_pseudolabel.strategies.choice.find_way import FindWayJob
 from napari_pseudolabel.viewer import find_layer
+from napari_pseudolabel.widgets.common.small_widgets import MessageLabel
 from napari_pseudolabel.widgets.pseudo_label.catalogue import Way
 from napari_pseudolabel.widgets.pseudo_label.label_choice import ShownModality
 
@@ -86,6 +87,13 @@ def test_what_has_to_learn_first_is_named_and_begins_with_one_click(asked, searc
     press(asked, qtbot)
     assert view.untried.texts["rendered"] == ("Learn from drawn objects", "about a minute")
     assert view.untried.texts["tutorship"][1] == "minutes to hours; needs labelled images of another kind"
+    # All of it can be read in a narrow dock.
+    view.setFixedWidth(310)
+    view.resize(310, 1600)
+    lines = view.untried.findChildren(MessageLabel)
+    assert len(lines) > len(view.untried.texts)
+    for told in lines:
+        qtbot.waitUntil(lambda told=told: told.height() >= told.heightForWidth(told.width()) > 0)
     for name in ("rendered", "tutorship"):
         asked.preparing[name].begin = lambda job, name=name: begun.append((name, job.image.name))
     view.untried.click("tutorship")  # it asks for images first

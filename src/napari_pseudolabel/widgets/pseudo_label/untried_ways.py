@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_pseudolabel.strategies.choice.unjudged import asked
 from napari_pseudolabel.strategies.strategy import Strategy
-from napari_pseudolabel.widgets.common.small_widgets import ElidedLabel, MessageLabel, button
+from napari_pseudolabel.widgets.common.small_widgets import MessageLabel, button, column
+
+_INSET_PX = 12
 
 
 class UntriedWays(QWidget):
@@ -26,33 +28,31 @@ class UntriedWays(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setVerticalSpacing(0)
-        self._grid.setColumnStretch(1, 1)
-        self._grid.addWidget(MessageLabel("Not tried, because they have to learn first:"), 0, 0, 1, 2)
-        self._lines: dict[str, tuple[QPushButton, ElidedLabel]] = {}
+        self._column = column(
+            MessageLabel("Not tried, because they have to learn first:"), parent=self, spacing=0
+        )
+        self._lines: dict[str, tuple[QPushButton, MessageLabel]] = {}
         self.hide()
 
     @property
     def texts(self) -> dict[str, tuple[str, str]]:
         """What is named, and what it asks for, by name of the strategy."""
-        return {name: (begin.text(), told.toolTip()) for name, (begin, told) in self._lines.items()}
+        return {name: (begin.text(), told.text()) for name, (begin, told) in self._lines.items()}
 
     def show_ways(self, ways: Sequence[Strategy]) -> None:
         """Name them; nothing is shown for none."""
         for one in self._lines.values():
             for widget in one:
-                self._grid.removeWidget(widget)
+                self._column.removeWidget(widget)
                 widget.deleteLater()
-        self._lines = {one.name: self._line(one, row) for row, one in enumerate(ways, 1)}
+        self._lines = {one.name: self._line(one) for one in ways}
         self.setVisible(bool(ways))
 
     def click(self, name: str) -> None:
         """Want a way, as a person does."""
         self._lines[name][0].click()
 
-    def _line(self, strategy: Strategy, row: int) -> tuple[QPushButton, ElidedLabel]:
+    def _line(self, strategy: Strategy) -> tuple[QPushButton, MessageLabel]:
         alone = strategy.preparation is not None and strategy.preparation.sees_images
         does = (
             "Begins at once, and labels when it has learned"
@@ -63,8 +63,11 @@ class UntriedWays(QWidget):
             strategy.title.partition(" (")[0], f"{does}. Nobody can judge it but you, by eye", name="link"
         )
         begin.clicked.connect(partial(self.wanted.emit, strategy.name))
-        told = ElidedLabel()
-        told.setText(asked(strategy))
-        self._grid.addWidget(begin, row, 0, Qt.AlignmentFlag.AlignLeft)
-        self._grid.addWidget(told, row, 1)
+        # Below the name, not beside it: in a narrow dock nothing of it could be read there.
+        told = MessageLabel(asked(strategy))
+        told.setContentsMargins(_INSET_PX, 0, 0, 0)
+        if not told.text():
+            told.hide()
+        self._column.addWidget(begin, 0, Qt.AlignmentFlag.AlignLeft)
+        self._column.addWidget(told)
         return begin, told
