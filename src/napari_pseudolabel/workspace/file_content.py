@@ -15,8 +15,9 @@ _MOST_FILES = 256
 def content_of(paths: Iterable[Path], within: Path | None = None) -> str:
     """Return a digest of names, sizes, times and content of files: copies keep sizes and times, whatever they hold.
 
-    What another program writes is always noticed, by the time. What keeps size and time is noticed where it is looked at: a file of up to 16 MB
-    is read whole, of a larger one 64 blocks from its beginning to its end. Of more than 256 files so many are looked into, evenly spread.
+    What another program writes is always noticed, by the time. What keeps size and time is noticed where it is looked at: a file of up to
+    16 MB is read whole, of a larger one 64 blocks from its beginning to its end. Of more than 256 files so many are looked into, evenly
+    spread.
 
     Parameters
     ----------
