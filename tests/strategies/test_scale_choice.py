@@ -50,6 +50,21 @@ def test_the_texture_says_where_to_look():
     assert len(next_factors([], BLIND)) > len(factors)
 
 
+@pytest.mark.parametrize("smallest", [SMALLEST, 2.0])
+def test_where_the_texture_leads_to_nothing_the_image_is_looked_at_as_it_is(smallest):
+    """Nuclei that are found around 1 only; their texture speaks for four times, where there is nothing."""
+    misled, found = TextureEstimates(4.2, 4.0), []
+    while waiting := next_factors(found, misled, smallest):
+        found += [
+            TriedScale(one, 0.95, 0.1, float(np.log2(one / 0.7)))
+            if 0.4 < one < 1.5
+            else TriedScale(one, 0.0, 0.0)
+            for one in waiting
+        ]
+    best = choose(found, misled, 20.0)
+    assert (best.sure, 0.5 < best.factor < 1) == ((True, True) if smallest < 1 else (False, False))
+
+
 def test_a_sweep_never_leaves_what_can_be_meant():
     for rising in (lambda factor: factor / 10, lambda factor: 1 - factor / 10):
         found = searched(rising)

@@ -130,7 +130,9 @@ def test_it_is_told_and_comes_back_from_the_provenance_without_another_search():
     second = repeated.run(Control(), Models(other=toy)).report
     assert second.factor == report.factor
     assert told in second.notes
-    # Another model may have another grid: then it is looked for again.
+    # Other weights under the same name, or another grid: then it is looked for again.
+    trained = replace(toy, sha256="trained since")
+    assert repeated.run(Control(), Models(other=trained)).report.found.models == ("trained since",)
     coarser = repeated.run(Control(), Models(other=Fitting(pixel_size_um=0.4))).report
     assert coarser.found.grid == (0.4, 20) != report.found.grid
     # What the person says now goes first.
@@ -250,6 +252,8 @@ def test_the_same_search_is_done_once(cache, monkeypatch):
     more = len(toy.asked)
     found_in(image, replace(toy, sha256="another"))
     assert len(toy.asked) > more > looks
+    # And another card of the same weights.
+    assert found_in(image, replace(toy, pixel_size_um=0.4)).grid == (0.4, 20)
     for path in cache.iterdir():
         path.write_text("{damaged")
     assert found_in(image, toy) == first

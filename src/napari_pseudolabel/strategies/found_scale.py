@@ -52,6 +52,8 @@ class FoundScale:
         All magnifications that were looked at, ascending.
     grid
         Pixel size in um and object size in pixels on the grid of the first model, None where it does not say.
+    models
+        Sums of the models that looked; empty where any of this grid may use it, and as older versions wrote it.
     """
 
     factor: float
@@ -64,10 +66,12 @@ class FoundScale:
     object_size_px: float | None = None
     tried: tuple[TriedScale, ...] = ()
     grid: tuple[float | None, float | None] = (None, None)
+    models: tuple[str, ...] = ()
 
-    def fits(self, grid: tuple[float | None, float | None]) -> bool:
-        """Whether it can be used for a model of this grid."""
-        return self.grid == (None, None) or self.grid == grid
+    def fits(self, grid: tuple[float | None, float | None], models: tuple[str, ...] = ()) -> bool:
+        """Whether it can be used for models of this grid; by their sums, where these are known: a file may hold others since."""
+        same = not self.models or not models or self.models == models
+        return same and (self.grid == (None, None) or self.grid == grid)
 
     @property
     def used(self) -> float:

@@ -355,8 +355,9 @@ class LabelJob(ImageTask):
         return LookAtPlanesJob(survey, tuple(pictures), self.settings.tiles.device)
 
     def _scale(self, survey: Survey) -> RunScale:
-        # Found for a model of another grid, as a record may hold it, it says nothing about this one.
-        before = self.found is not None and self.found.fits(sizes_of(survey.models[0].card.source))
+        # Found by other models, or for another grid, as a record or a layer may hold it, it says nothing about these.
+        grid = sizes_of(survey.models[0].card.source)
+        before = self.found is not None and self.found.fits(grid, survey.looking)
         return RunScale(self, survey, self.found if before else survey.found)
 
     def _told(self, survey: Survey) -> tuple[str, ...]:

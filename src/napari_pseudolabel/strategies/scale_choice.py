@@ -54,7 +54,8 @@ def next_factors(
         return tuple(2.0**octave for octave in _sweep(estimates, smallest))
     usable = _believable([one for one in tried if _has_foreground(one)])
     if not usable:
-        return ()
+        # Texture may be wrong by octaves, and there may be nothing to find so far away.
+        return (1.0,) if smallest <= 1 and all(one.factor != 1 for one in tried) else ()
     leading = max(usable, key=lambda one: _score(one, estimates))
     best, sized = leading.factor, leading.wider is not None
     known = {one.factor for one in tried}

@@ -136,7 +136,8 @@ class SweepJob:
         return found
 
     def _key(self) -> str:
-        models = [(model.sha256, model.role) for model in self.survey.models[:2]]
+        # A card may be corrected beside weights that stay.
+        models = [(one.sha256, one.role, one.card.model_dump_json()) for one in self.survey.models[:2]]
         tiles = self.settings.tiles
         about = (
             self.statistics,
@@ -168,7 +169,8 @@ class SweepJob:
                     tried[factor] = seen[factor]
                     stage.advance(1)
         grid = sizes_of(self.survey.models[0].card.source)
-        return replace(choose(tuple(tried.values()), self.estimates, grid[1]), grid=grid)
+        found = choose(tuple(tried.values()), self.estimates, grid[1])
+        return replace(found, grid=grid, models=self.survey.looking)
 
 
 def sweep(job: ImageTask, survey: Survey, control: Control) -> SweepJob:

@@ -291,6 +291,11 @@ class Survey:
         return chosen + self.second_opinions
 
     @property
+    def looking(self) -> tuple[str, ...]:
+        """Sums of the models that look for a scale."""
+        return tuple(model.sha256 for model in self.models[:2])
+
+    @property
     def chain(self) -> tuple[Link, ...]:
         """The same, as it matters for whether they fit each other and the image; what is made for a layer fits it."""
         made = LayerFactory, PlaneFactory

@@ -330,4 +330,4 @@ class FoundWay:
 def fitting(found: Sequence[FoundScale], way: LabelWay) -> FoundScale | None:
     """Return the scale among those that were found for an image that is one for the models of a way."""
     grid = sizes_of(way.first_card.source if way.first_card is not None else None)
-    return next((one for one in found if one.fits(grid)), None)
+    return next((replace(one, models=()) for one in found if one.fits(grid)), None)
