@@ -35,7 +35,7 @@ from napari_pseudolabel.models.loaded import LoadedModels
 
 SIDE, DRAWS = 64, 3
 REGIONS = (3, 6, 10)
-IMAGES, IN_EACH = (1, 3, 6), 4
+IMAGES, IN_EACH = (3, 6, 12), 4
 NAMES = ("SEM adaptation", "SEM proxy", "purple adaptation", "purple proxy", "lavender proxy", "fluorescence")
 FOREIGN = ("fluorescence, purple proxy as it is",)
 """Only in the second table: of these the card knows nothing."""

@@ -5,18 +5,20 @@
 Images are labelled in the ways of ``tools/recipes/ways.py``: as they should be, with and without the size of a pixel, in wrong
 scales, and with models of other images, by one look and three mirrors (without leaving out specks). Of large images the middle of 448
 pixels on the grid of the first model is taken. Rows are of images that constants were chosen on (rats 1 and 2, mice 366A, 367A, 368A and
-369B, two of three images of nuclei), of all others, and, where no temperature was fitted to the image itself, of all.
+369B, two of three images of nuclei), of all others, and of all. Images of nuclei are all there are; of the fluorescence those that no
+training has seen, every fourth.
 
 ECE       expected calibration error of the probability of the chosen class, ten bins, all pixels together; without and with the
           temperature of the card
-gap       largest difference between mean confidence and share of right pixels, of bins with at least 1 % of the pixels
+gap       largest difference between mean confidence and share of right pixels, of bins with at least 1 % of the pixels; in brackets
+          what it is in nine of ten sets of as many images that are drawn again from these (seeded)
 bias      confidence minus accuracy, all pixels
 regions   mean quality of the regions of the review queue minus their true Dice, those with something in the prediction or the truth
 warned    images of which is said that their labels are probably not usable, and their mean Dice; the others, and theirs
 
-Temperatures behind translators are fitted on images of the table (`tools/recipes/carried.py`). An image that is among them is judged
-by the temperature of all others but those of its animal, so no number is of images that it was fitted to; the rest, and images without
-a translator, by that of the card.
+Temperatures behind translators, and that of fluorescence, are fitted on images of the table (`tools/recipes/carried.py`). An image that is
+among them is judged by the temperature of all others but those of its animal, so no number is of images that it was fitted to; the rest by
+that of the card.
 
 What was labelled is kept in RUNS by the weights of the models.
 """
@@ -35,7 +37,7 @@ import tools_path  # noqa: F401
 import torch
 import typer
 from numpy.typing import NDArray
-from recipes.carried import CARRIED, LEAST_SHARE, answers, binned, temperature
+from recipes.carried import LEAST_SHARE, answers, binned, fitted_ways, temperature
 from recipes.ways import WAYS, Looked, looked
 from rich.console import Console
 from rich.table import Table
@@ -61,6 +63,7 @@ COLUMNS = (
     "warned",
     "not",
 )
+DRAWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,7 @@ class Row:
     ece: float
     gap_raw: float
     gap: float
+    gap_within: tuple[float, float]
     bias: float
     regions: float
     warned: int
@@ -107,7 +111,8 @@ class Row:
 
     def cells(self) -> list[str]:
         """Return what the table shows."""
-        numbers = [self.dice, self.ece_raw, self.ece, self.gap_raw, self.gap]
+        numbers = [self.dice, self.ece_raw, self.ece, self.gap_raw]
+        low, high = self.gap_within
         signed = [self.bias, self.regions]
         of_warned = "0" if not self.warned else f"{self.warned} ({self.warned_dice:.2f})"
         passed = self.n - self.warned
@@ -116,6 +121,7 @@ class Row:
             self.images,
             str(self.n),
             *(f"{number:.3f}" for number in numbers),
+            f"{self.gap:.3f} ({low:.2f}-{high:.2f})",
             *(f"{number:+.3f}" for number in signed),
             of_warned,
             "0" if not passed else f"{passed} ({self.passed_dice:.2f})",
@@ -168,6 +174,7 @@ def row(way: str, images: str, found: Sequence[Judged]) -> Row:
         len(found),
         float(np.mean([one.dice for one in found])),
         *_errors(raw, ours),
+        _by_chance(np.stack([one.bins[1] for one in found])),
         float((sure.sum() - right.sum()) / count.sum()),
         float((regions[:, 0] - regions[:, 1]).mean()) if len(regions) else 0.0,
         len(warned),
@@ -189,6 +196,15 @@ def _errors(raw: NDArray[np.float64], ours: NDArray[np.float64]) -> tuple[float,
     return errors[0], errors[1], gaps[0], gaps[1]
 
 
+def _by_chance(bins: NDArray[np.float64]) -> tuple[float, float]:
+    """Fifth and 95th percentile of the largest gap, of (N, 3, 10) of as many images drawn again from these."""
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(bins), (DRAWS, len(bins)))
+    gaps = [_errors(summed, summed)[3] for summed in (bins[one].sum(axis=0) for one in drawn)]
+    low, high = np.percentile(gaps, (5, 95))
+    return float(low), float(high)
+
+
 def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
     """One row per way for the images that constants were chosen on, and one for the others."""
     models = LoadedModels()
@@ -198,9 +214,7 @@ def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
         card = models.segmenter(way.segmenter).card
         calibration = card.calibration
         usual = 1.0 if calibration is None else calibration.of(translated=way.translator is not None)
-        fitted_to = (
-            answers(way.segmenter, data, runs, models) if way.name in CARRIED.get(way.segmenter, ()) else []
-        )
+        fitted_to = answers(fitted_ways(way), data, runs, models)
         groups = {one.group for one in fitted_to}
         found = [
             judged(
@@ -213,7 +227,7 @@ def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
         for name, part in (
             ("chosen on", [one for one in found if one.chosen]),
             ("others", [one for one in found if not one.chosen]),
-            ("all", found if groups else []),
+            ("all", found),
         ):
             if part:
                 yield row(way.name, name, part)

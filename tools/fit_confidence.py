@@ -1,12 +1,13 @@
 """Fit how sure the shipped segmenters may be on their validation images, and write it into their cards.
 
-    python tools/fit_confidence.py DATA [--only sem-proxy] [--runs DIR] [--behind]
+    python tools/fit_confidence.py DATA [--only sem-proxy] [--runs DIR] [--labelled]
 
 To be run again after a segmenter or a translator was trained (`train_model.py`): one that is trained there brings a calibration
 along, but by fewer images, and a guess behind translators. DATA holds the folders ``axon_tem``, ``axon_sem`` and ``nuclei``. How sure a
 segmenter may be of what the shipped translators make, by as many steps as they usually take, is fitted on labelled images of the other
-modality, which the card names (all but rat 4, sub-371, sub-373C and every third image of nuclei, which benchmarks alone read). A proxy is
-validated on translated images of its source, without any label of its own modality. What was labelled is kept in RUNS.
+modality, which the card names; how sure that of fluorescence may be of images as they are, on images that no training has seen (of both all
+but rat 4, sub-371, sub-373C and every third image of nuclei, which benchmarks alone read). A proxy is validated on translated images of its
+source, without any label of its own modality. What was labelled is kept in RUNS.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 import typer
-from recipes.carried import CARRIED, answers, temperature
+from recipes.carried import CARRIED, OWN, answers, temperature
 from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PROXIES
 from recipes.refined import REFINED
+from recipes.ways import Way
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
@@ -30,7 +32,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models import load_segmenter, load_translator, resolve
 from napari_pseudolabel.models.card_files import HEADER_KEY, atomic_write, read_header_card
-from napari_pseudolabel.models.cards import Card
+from napari_pseudolabel.models.cards import Card, CardCalibration
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.registry import sample_folder
 from napari_pseudolabel.tiling import MemoryLimits
@@ -42,6 +44,7 @@ from napari_pseudolabel.training.tutor.synthetic import translated
 from napari_pseudolabel.wording import some
 
 MOST, MOST_PX = 12, 256  # planes, and sides of those that are translated
+_AS_THEY_ARE = "; as they are on "
 _BEHIND = "; behind a translator on "
 COMMAND = "python tools/fit_confidence.py DATA"
 
@@ -70,11 +73,36 @@ def validation(name: str, data: Path) -> list[LabelledPlane]:
     return found
 
 
+def with_labels(
+    found: CardCalibration, ref: str, data: Path, runs: Path, models: LoadedModels
+) -> CardCalibration:
+    """Replace what validation images tell by what labelled images do that a segmenter labels as a run would."""
+    own, *_ = found.data.split(_AS_THEY_ARE)
+    own, *_ = own.split(_BEHIND)
+    for field, told, ways in (
+        ("temperature", _AS_THEY_ARE, OWN.get(ref, ())),
+        ("carried", _BEHIND, CARRIED.get(ref, ())),
+    ):
+        if ways:
+            known = answers(ways, data, runs, models)
+            own += f"{told}{_named(ways, [one.group for one in known])}, with their labels"
+            changes = {field: round(temperature(known), 3), "data": own, "date": today()}
+            found = found.model_copy(update=changes)
+    return found
+
+
+def _named(ways: tuple[Way, ...], groups: list[str]) -> str:
+    images = some([one.removeprefix("sub-") for one in dict.fromkeys(groups)], 6)
+    return f"{some([way.name for way in ways], 4)} of {images}"
+
+
 def main(
     data: Path,
     only: str = typer.Option("", help="One of the segmenters instead of all."),
     runs: Path = Path("runs/looks"),
-    behind: bool = typer.Option(False, help="Fit only what holds behind translators, which takes seconds."),
+    labelled: bool = typer.Option(
+        False, help="Fit again only what labelled images of RUNS tell, which takes seconds."
+    ),
 ) -> None:
     """Fit, print and write."""
     torch.set_num_threads(1)
@@ -84,7 +112,7 @@ def main(
         if name not in shipped:
             continue
         ref = f"sample:{name}"
-        found = load_segmenter(ref).card.calibration if behind else None
+        found = load_segmenter(ref).card.calibration if labelled else None
         if found is None:
             found = calibrated(
                 load_segmenter(ref),
@@ -93,16 +121,8 @@ def main(
                 most=MOST,
                 command=COMMAND,
             )
-        if found is not None and ref in CARRIED:
-            known = answers(ref, data, runs, models)
-            groups = dict.fromkeys(one.group.removeprefix("sub-") for one in known)
-            own, *_ = found.data.split(_BEHIND)
-            changes = {
-                "carried": round(temperature(known), 3),
-                "data": f"{own}{_BEHIND}{some(CARRIED[ref], 4)} of {some(list(groups), 6)}, with their labels",
-                "date": today(),
-            }
-            found = found.model_copy(update=changes)
+        if found is not None:
+            found = with_labels(found, ref, data, runs, models)
         path = resolve(ref)
         card = Card.model_validate(read_header_card(path)).model_copy(update={"calibration": found})
         header = {HEADER_KEY: json.dumps(card.model_dump(mode="json", exclude_none=True), ensure_ascii=False)}

@@ -32,16 +32,26 @@ def test_a_few_regions_are_held_to_the_usual_temperature():
 
 
 def test_other_images_count_by_their_number_and_the_own_regions_more():
-    own, same, other = (
-        [replace(region(2.0, number), image=name.format(number)) for number in range(6)]
-        for name in ("a", "b", "b{}")
+    own, other, more = (
+        [replace(region(2.0, number), image=name.format(number)) for number in range(count)]
+        for name, count in (("a", 6), ("b{}", 6), ("b{}", 9))
     )
-    first, one, six = (refitted(given, 1.0, image="a") for given in (own, same, other))
-    assert 1 < one.temperature < six.temperature < first.temperature < 2
-    assert (first.images, one.images, six.images) == (1, 1, 6)
+    first, six, nine = (refitted(given, 1.0, image="a") for given in (own, other, more))
+    assert 1 < six.temperature < nine.temperature < first.temperature < 2
+    assert (first.images, six.images, nine.images) == (1, 6, 9)
     both = refitted([*own, *other], 1.0, image="a")
     assert both.temperature > first.temperature
     assert (both.regions, both.images) == (12, 7)
+
+
+def test_fewer_than_six_other_images_or_such_as_disagree_move_nothing():
+    few = [replace(region(2.0, number), image=f"b{number % 5}") for number in range(20)]
+    assert refitted(few, 1.0, image="a") == ConfidenceFit(1.0, 1.0)
+    apart, alike = (
+        refitted([replace(region(heat, n), image=f"b{n}") for n, heat in enumerate(heats)], 1.0, image="a")
+        for heats in ((0.5, 2.0) * 6, (2.0,) * 12)
+    )
+    assert abs(apart.temperature - 1) < 0.1 * (alike.temperature - 1)
 
 
 @pytest.mark.parametrize("regions", [[], [region(2.0, 0)] * 2, [region(2.0, 0, side=16)] * 5])

@@ -1,9 +1,9 @@
-"""How sure the shipped segmenters may be of what the shipped translators make, fitted on labelled images of the other modality."""
+"""How sure the shipped segmenters may be, fitted on labelled images as they label them: translated ones, and some of their own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.confidence import class_confidence, tempered
 from napari_pseudolabel.models.loaded import LoadedModels
-from recipes.ways import WAYS, looked
+from recipes.ways import TRANSLATED, VALIDATED, Way, looked
 
-MOST = 12
-"""Images of a way."""
-
-# The card has one temperature for all translators, so it is fitted to all of them together.
+# A card has one temperature for all translators, so it is fitted to all of them together.
 CARRIED = {
-    "sample:tem-axons": ("SEM adaptation", "SEM grey levels"),
-    "sample:sem-axons": ("TEM adaptation", "TEM grey levels"),
-    "sample:fluorescence-nuclei": ("purple adaptation", "purple fast version", "purple grey levels"),
-    "sample:purple-proxy": ("fluorescence adaptation", "fluorescence grey levels"),
+    segmenter: tuple(way for way in TRANSLATED if way.segmenter == segmenter)
+    for segmenter in dict.fromkeys(way.segmenter for way in TRANSLATED)
 }
+OWN = {"sample:fluorescence-nuclei": VALIDATED}
+"""Where there are enough labelled images that no training has seen, the other temperature is fitted to them as they are."""
+
 # So many pixels of an image, from all over it.
-_MOST_PX = 10_000
-_TRIED = np.exp(np.arange(-0.3, 1.0, 0.02))
+_MOST_PX = 40_000
+_TRIED = np.exp(np.arange(-0.4, 1.0, 0.02))
 BINS, LEAST_SHARE = 10, 0.01
 """Of confidence; bins with a smaller share of the pixels say nothing."""
 
@@ -39,7 +37,7 @@ class Answers:
     group
         Animal, or the image itself.
     sums
-        (T, 3, 10), see `binned`.
+        (T, 3, 10), see `binned`; of an image they count by the root of its pixels.
     """
 
     group: str
@@ -54,12 +52,18 @@ def binned(sure: NDArray[np.floating], right: NDArray[np.bool_]) -> NDArray[np.f
     )
 
 
-def answers(segmenter: str, data: Path, runs: Path, models: LoadedModels) -> list[Answers]:
-    """Of all ways in which a segmenter labels translated images, without the animals and images that are held out."""
+def fitted_ways(way: Way) -> tuple[Way, ...]:
+    """Return what the temperature of a way is fitted to, with labels; nothing where none of its modality is used."""
+    known = (OWN if way.translator is None else CARRIED).get(way.segmenter, ())
+    return known if way in known else ()
+
+
+@cache
+def answers(ways: tuple[Way, ...], data: Path, runs: Path, models: LoadedModels) -> list[Answers]:
+    """Of ways in which one segmenter labels images, without the animals and images that are held out."""
     found = []
-    for name in CARRIED[segmenter]:
-        way = next(one for one in WAYS if one.name == name)
-        for one in islice(looked(way, data, runs, models, lambda source: not source.held_out), MOST):
+    for way in ways:
+        for one in looked(way, data, runs, models, lambda source: not source.held_out):
             step = max(1, round((one.truth.size / _MOST_PX) ** 0.5))
             values = np.array([label_class.value for label_class in one.classes])
             mean = one.members[..., ::step, ::step].mean(axis=0)
@@ -68,7 +72,8 @@ def answers(segmenter: str, data: Path, runs: Path, models: LoadedModels) -> lis
                 binned(class_confidence(tempered(mean, one.classes, float(heat)), one.classes), right)
                 for heat in _TRIED
             ]
-            found.append(Answers(one.group, np.stack(sums) / right.size))
+            # Large images tell more, but no image speaks for all of its kind.
+            found.append(Answers(one.group, np.stack(sums) * one.truth.size**0.5 / right.size))
     return found
 
 
@@ -77,13 +82,13 @@ def temperature(known: list[Answers], without: str = "") -> float:
 
     Notes
     -----
-    The one that makes the difference between confidence and accuracy smallest, bins counting by the root of their share of the
-    pixels. By likelihood, as `fitted_temperature` goes, the many pixels that everybody is sure of decide, and doubtful ones stay too
-    sure; where every bin counts alike, few images decide.
+    The one that makes the difference between confidence and accuracy smallest, images counting by the root of their pixels and bins
+    by the cube root of their share of all. By likelihood, as `fitted_temperature` goes, the many pixels that everybody is sure of decide,
+    and doubtful ones stay too sure; where every bin counts alike, few images decide (docs/benchmarks.md).
     """
     sums = np.sum([one.sums for one in known if one.group != without], axis=0)
     counts, sure, right = sums.swapaxes(0, 1)
-    off = (abs(sure - right) / np.sqrt(np.maximum(counts, 1e-9))).sum(axis=1)
+    off = (abs(sure - right) / np.maximum(counts, 1e-9) ** (2 / 3)).sum(axis=1)
     # The lowest point of a smooth curve: bins have sharp borders.
-    smooth = np.convolve(np.pad(off, 1, "edge"), (0.25, 0.5, 0.25), "valid")
+    smooth = np.convolve(np.pad(off, 2, "edge"), np.ones(5) / 5, "valid")
     return float(_TRIED[smooth.argmin()])

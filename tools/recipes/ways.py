@@ -21,6 +21,7 @@ from napari_pseudolabel.models.cards import LabelClass
 from napari_pseudolabel.models.evaluations import evaluations_of
 from napari_pseudolabel.models.grids import magnification
 from napari_pseudolabel.models.loaded import LoadedModels
+from napari_pseudolabel.models.registry import sample_folder
 from napari_pseudolabel.models.segmenters.base import of_limits
 from napari_pseudolabel.models.translators.translate import translate
 from napari_pseudolabel.strategies import LabelSettings
@@ -30,7 +31,6 @@ from recipes import axons, nuclei
 FLIPS = 3
 # Of the middle of an image, in pixels on the grid of the first model: a translation takes 100 s per million.
 MOST_PX = 448
-MOST_NUCLEI = 18
 # Animals that constants are chosen on; of nuclei, two images of three.
 CHOSEN = ("sub-rat1", "sub-rat2", "sub-366A", "sub-367A", "sub-368A", "sub-369B")
 SEM_GRID_UM, TEM_GRID_UM = 0.12, 0.01972
@@ -134,11 +134,11 @@ def axon_images(data: Path, folder: str, grid_um: float) -> Iterator[Source]:
         )
 
 
-def nuclei_images(data: Path, folder: str, every: int = 1, most: int = MOST_NUCLEI) -> Iterator[Source]:
-    """Images of nuclei, the first ones; of the fluorescence only those that no training has seen."""
+def nuclei_images(data: Path, folder: str, every: int = 1) -> Iterator[Source]:
+    """All images of nuclei; of the fluorescence only those that no training has seen, every fourth."""
     with (data / "nuclei" / "index.csv").open() as file:
         names = sorted(row["id"] for row in csv.DictReader(file) if row["modality_guess"] == folder)
-    for number, name in enumerate(names[every - 1 :: every][:most]):
+    for number, name in enumerate(names[every - 1 :: every]):
         image = read(data / "nuclei" / folder / "images" / f"{name}.png")
         numbered = read(data / "nuclei" / folder / "labels" / f"{name}.png").plane((), None).astype(np.int32)
         plane = normalise(image.plane((), image.default_channel), intensity_range(image))
@@ -150,24 +150,49 @@ def nuclei_images(data: Path, folder: str, every: int = 1, most: int = MOST_NUCL
 
 SEM = partial(axon_images, folder=axons.FOLDERS["SEM"], grid_um=SEM_GRID_UM)
 TEM = partial(axon_images, folder=axons.FOLDERS["TEM"], grid_um=TEM_GRID_UM)
-FLUORESCENCE = partial(nuclei_images, folder="fluorescence", every=8, most=12)
+FLUORESCENCE = partial(nuclei_images, folder="fluorescence", every=4)
 PURPLE = partial(nuclei_images, folder="stain_purple_on_white")
-LAVENDER = partial(nuclei_images, folder="stain_lavender", most=8)
+LAVENDER = partial(nuclei_images, folder="stain_lavender")
 GRAY = partial(nuclei_images, folder="brightfield_gray")
+
+
+def _translated(
+    images: str, listed: Callable[[Path], Iterator[Source]], segmenter: str, translator: str
+) -> tuple[Way, ...]:
+    """Ways through a shipped translator, its fast version, and the grey levels of the same pair, as far as they are shipped."""
+    kinds = {"adaptation": "", "fast version": "-fast", "grey levels": "-grey-levels"}
+    return tuple(
+        Way(f"{images} {kind}", listed, f"sample:{segmenter}", f"sample:{translator}{end}")
+        for kind, end in kinds.items()
+        if (sample_folder() / f"{translator}{end}.safetensors").exists()
+    )
+
+
+TRANSLATED = (
+    *_translated("SEM", SEM, "tem-axons", "sem-to-tem"),
+    *_translated("TEM", TEM, "sem-axons", "tem-to-sem"),
+    *_translated("purple", PURPLE, "fluorescence-nuclei", "purple-to-fluorescence"),
+    *_translated("fluorescence", FLUORESCENCE, "purple-proxy", "fluorescence-to-purple"),
+)
+"""Through the translators of images of their modality."""
+VALIDATED = (
+    Way("fluorescence", FLUORESCENCE, "sample:fluorescence-nuclei"),
+    Way("fluorescence, no size", FLUORESCENCE, "sample:fluorescence-nuclei", sized=False),
+)
+"""By a segmenter of their own modality, which has seen none of them."""
 
 WAYS = (
     Way("SEM proxy", SEM, "sample:sem-proxy"),
     Way("SEM proxy, no size", SEM, "sample:sem-proxy", sized=False),
     Way("SEM proxy, twice the size", SEM, "sample:sem-proxy", factor=2),
-    Way("SEM grey levels", SEM, "sample:tem-axons", "sample:sem-to-tem-grey-levels"),
     Way("SEM segmenter", SEM, "sample:sem-axons"),
     Way("TEM segmenter", TEM, "sample:tem-axons"),
-    Way("TEM grey levels", TEM, "sample:sem-axons", "sample:tem-to-sem-grey-levels"),
-    Way("TEM adaptation", TEM, "sample:sem-axons", "sample:tem-to-sem"),
     Way("purple proxy", PURPLE, "sample:purple-proxy"),
     Way("lavender proxy", LAVENDER, "sample:lavender-proxy"),
     Way("lavender, purple proxy", LAVENDER, "sample:purple-proxy"),
-    Way("fluorescence", FLUORESCENCE, "sample:fluorescence-nuclei"),
+    *VALIDATED,
+    *TRANSLATED,
+    Way("SEM adaptation, no size", SEM, "sample:tem-axons", "sample:sem-to-tem", sized=False),
     Way("SEM, TEM segmenter as it is", SEM, "sample:tem-axons"),
     Way("SEM, TEM segmenter as it is, no size", SEM, "sample:tem-axons", sized=False),
     Way("TEM, SEM segmenter as it is", TEM, "sample:sem-axons"),
@@ -176,15 +201,6 @@ WAYS = (
     Way("fluorescence, purple proxy as it is", FLUORESCENCE, "sample:purple-proxy"),
     Way("gray, fluorescence segmenter", GRAY, "sample:fluorescence-nuclei"),
     Way("gray, purple proxy", GRAY, "sample:purple-proxy"),
-    Way("gray, grey levels", GRAY, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence-grey-levels"),
-    Way("purple grey levels", PURPLE, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence-grey-levels"),
-    Way("SEM adaptation", SEM, "sample:tem-axons", "sample:sem-to-tem"),
-    Way("SEM adaptation, no size", SEM, "sample:tem-axons", "sample:sem-to-tem", sized=False),
-    Way("purple adaptation", PURPLE, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence"),
-    Way("purple fast version", PURPLE, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence-fast"),
-    Way("fluorescence adaptation", FLUORESCENCE, "sample:purple-proxy", "sample:fluorescence-to-purple"),
-    Way("fluorescence grey levels", FLUORESCENCE, "sample:purple-proxy", "sample:fluorescence-to-purple-grey-levels"),
-    Way("gray, adaptation", GRAY, "sample:fluorescence-nuclei", "sample:purple-to-fluorescence"),
 )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ LEAST_REGIONS, LEAST_PX = 3, 5_000
 
 # The usual temperature counts as much as so many regions of the image, or so many other images (docs/benchmarks.md).
 _USUAL_REGIONS, _USUAL_IMAGES = 6, 12
+# Fewer other images do not tell whether they are alike by accident.
+_LEAST_IMAGES = 6
 # Of the logarithm of the odds, before any temperature; what is surer than that is not told apart.
 _EDGES = np.linspace(-10, 10, 81)
 _MIDDLES = (_EDGES[:-1] + _EDGES[1:]) / 2
@@ -123,18 +125,32 @@ def refitted(regions: Sequence[ConfirmedRegion], usual: float, image: str = "") 
     smallest, bins counting by the root of their share of the pixels, regions alike: by likelihood, doubtful pixels of nuclei stay too
     sure (docs/benchmarks.md). The logarithms of it and of the usual one are averaged: few regions are like each other by accident.
     Regions of an image count by their number, and those of others, before, by the number of images: these differ far more from each
-    other than the places of one.
+    other than the places of one. They count from six images on, and less the less these agree on a temperature.
     """
     others = [one for one in regions if one.image not in ("", image)]
     own = [one for one in regions if one.image in ("", image)]
     found, used = math.log(usual), list[ConfirmedRegion]()
-    shares = (_images(others) / (_images(others) + _USUAL_IMAGES), len(own) / (len(own) + _USUAL_REGIONS))
+    shares = (_share_of_others(others, usual), len(own) / (len(own) + _USUAL_REGIONS))
     for some, share in zip((others, own), shares, strict=True):
-        if len(some) >= LEAST_REGIONS and sum(sum(one.counts) for one in some) >= LEAST_PX:
+        if share and len(some) >= LEAST_REGIONS and sum(sum(one.counts) for one in some) >= LEAST_PX:
             found += (math.log(_fitting(some, usual)) - found) * share
             used += some
     pixels = sum(sum(one.counts) for one in used)
     return ConfidenceFit(round(math.exp(found), 3), usual, len(used), pixels, _images(used))
+
+
+def _share_of_others(others: Sequence[ConfirmedRegion], usual: float) -> float:
+    """Return how far other images move the temperature towards what fits them: not at all where each wants another one."""
+    images = list(dict.fromkeys(one.image for one in others))
+    if len(images) < _LEAST_IMAGES:
+        return 0.0
+    wanted = [
+        math.log(_fitting([one for one in others if one.image == image], usual) / usual) for image in images
+    ]
+    by_chance = float(np.var(wanted, ddof=1)) / len(images)
+    common = float(np.mean(wanted)) ** 2
+    agreed = max(0.0, 1 - by_chance / common) if common else 0.0
+    return agreed * len(images) / (len(images) + _USUAL_IMAGES)
 
 
 def _images(regions: Sequence[ConfirmedRegion]) -> int:
