@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fake_models import A_TO_B, Models, OnePass, Threshold
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import from_array
+from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.options import changed
-from napari_pseudolabel.strategies import LabelSettings, registry
+from napari_pseudolabel.strategies import LabelJob, LabelSettings, registry
 from napari_pseudolabel.strategies.fixed_settings import with_fixed
 from napari_pseudolabel.strategies.strategy import LabelRequest
 
@@ -53,6 +55,29 @@ def test_what_a_strategy_needs_is_not_refused():
         strategy.refuse_unused(LabelRequest(settings=asked))
     with pytest.raises(InputError, match="--train-samples"):
         registry.find("tutorship").refuse_unused(LabelRequest(settings=asked), flags=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "model", "said"),
+    [
+        ({"evaluations": "quality"}, {}, "sub translates in one step, so evaluations do not matter."),
+        ({"samples": 2}, {}, ""),  # said where it is done
+        ({"evaluations": "preview"}, {}, ""),
+        ({"flips": 1}, {"family": "cellpose"}, "s tells objects apart itself, so no mirrored"),
+        ({}, {"family": "cellpose"}, ""),
+        ({"flips": 1}, {}, ""),
+        ({"smallest_object": 0.2}, {}, "s does not say how large its objects are, so none was left out"),
+        ({"smallest_object": 0.2}, {"object_size_px": 20.0}, ""),
+        ({"smallest_object": 0.0}, {}, ""),
+    ],
+)
+def test_what_changes_nothing_with_these_models_is_noted(changes, model, said):
+    models = Models(OnePass(card=A_TO_B.model_copy(update={"name": "sub"})), Threshold(**model))
+    job = LabelJob(IMAGE, "t", "s", settings=LabelSettings(scale=Scale(factor=1.0), **changes), across=True)
+    notes = job.plan(job.survey.run(Control(), models), Control()).report.notes
+    told = [note for note in notes if "one step" in note or "itself" in note or "how large" in note]
+    assert len(told) == bool(said)
+    assert not said or told[0].startswith(said)
 
 
 @pytest.mark.parametrize(

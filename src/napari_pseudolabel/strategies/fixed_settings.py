@@ -1,6 +1,7 @@
-"""Settings that a strategy has no use for: what it does instead, and the sentence for whoever asks for something else.
+"""Settings that a strategy, or a model, has no use for: what it does instead, and the sentence for whoever asks for something else.
 
-Declared with the strategy, and nowhere else: its jobs follow it, shell and Python refuse what would do nothing, and the dock shows no row.
+Of strategies they are declared with the strategy, and nowhere else: its jobs follow it, shell and Python refuse what would do nothing, and
+the dock shows no row.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.options import OptionField, changed, options_of
 from napari_pseudolabel.strategies.label_settings import LabelSettings
+from napari_pseudolabel.strategies.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,22 @@ def refuse_unused(
         if asked not in (one.value, one.field.default):
             name = one.field.flag if flags else ".".join(one.field.path)
             raise InputError(f"{word} {one.why}; leave out {name}.")
+
+
+def unused_by_models(settings: LabelSettings, survey: Survey) -> tuple[str, ...]:
+    """Return sentences about what was asked for and changes nothing with these models, which are known only when they are loaded."""
+    usual, translator, segmenter = LabelSettings(), survey.translator, survey.segmenter
+    notes = []
+    thorough = settings.samples == 1 and settings.evaluations in ("quality", "fast")
+    if thorough and translator is not None and translator.steps == 1:
+        notes.append(f"{translator.use.name} translates in one step, so evaluations do not matter.")
+    alone = next((one for one in survey.segmenters if one.own_objects), None)
+    if alone is not None and settings.flips not in (0, usual.flips):
+        notes.append(f"{alone.use.name} tells objects apart itself, so no mirrored image was looked at.")
+    if segmenter is not None and settings.smallest_object not in (0, usual.smallest_object):
+        source = segmenter.card.source
+        if source is None or source.object_size_px is None:
+            notes.append(
+                f"{segmenter.use.name} does not say how large its objects are, so none was left out as too small."
+            )
+    return tuple(notes)

@@ -24,6 +24,7 @@ from napari_pseudolabel.models.grids import sizes_of
 from napari_pseudolabel.strategies.chunks import ImageTask, cut, join, whole_factors
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.fitted_confidence import fit_for, told, with_fit
+from napari_pseudolabel.strategies.fixed_settings import unused_by_models
 from napari_pseudolabel.strategies.found_scale import FoundScale
 from napari_pseudolabel.strategies.label_plan import LabelPlan, TranslationsJob
 from napari_pseudolabel.strategies.label_settings import LabelSettings, ModelUse
@@ -266,6 +267,7 @@ class LabelJob(ImageTask):
                 *((nothing,) if nothing else scale.notes),
                 *dict.fromkeys(note for one in of_layer.values() for note in one.notes if not nothing),
                 *self._told(survey),
+                *unused_by_models(self.settings, survey),
                 *(note for model in survey.models for note in (*model.card.notes, *_zoomed(model))),
                 *filter(
                     None, (assumed_line(model.card, model.use.name, ("spacing",)) for model in survey.models)
