@@ -37,7 +37,7 @@ import tools_path  # noqa: F401
 import torch
 import typer
 from numpy.typing import NDArray
-from recipes.carried import LEAST_SHARE, answers, binned, fitted_ways, temperature
+from recipes.carried import LEAST_SHARE, answers, binned, fitted_ways, left_out
 from recipes.ways import WAYS, Looked, looked
 from rich.console import Console
 from rich.table import Table
@@ -220,7 +220,7 @@ def rows(data: Path, runs: Path, only: str) -> Iterator[Row]:
             judged(
                 image,
                 card,
-                temperature(fitted_to, without=image.group) if image.group in groups else usual,
+                left_out(way, fitted_to, image.group, usual) if image.group in groups else usual,
             )
             for image in looked(way, data, runs, models)
         ]

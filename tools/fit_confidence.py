@@ -7,7 +7,7 @@ along, but by fewer images, and a guess behind translators. DATA holds the folde
 segmenter may be of what the shipped translators make, by as many steps as they usually take, is fitted on labelled images of the other
 modality, which the card names; how sure that of fluorescence may be of images as they are, on images that no training has seen (of both all
 but rat 4, sub-371, sub-373C and every third image of nuclei, which benchmarks alone read). A proxy is validated on translated images of its
-source, without any label of its own modality. What was labelled is kept in RUNS.
+source, and those of nuclei on labelled images of the other stain, without any label of its own modality. What was labelled is kept in RUNS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 import typer
-from recipes.carried import CARRIED, OWN, answers, temperature
+from recipes.carried import CARRIED, OTHER_STAIN, OWN, answers, temperature
 from recipes.contrasts import RANDOM_CONTRASTS
 from recipes.pairs import LABELLED_SETS, PROXIES
 from recipes.refined import REFINED
@@ -45,6 +45,7 @@ from napari_pseudolabel.wording import some
 
 MOST, MOST_PX = 12, 256  # planes, and sides of those that are translated
 _AS_THEY_ARE = "; as they are on "
+_HALF_WAY = "; half way to what fits "
 _BEHIND = "; behind a translator on "
 COMMAND = "python tools/fit_confidence.py DATA"
 
@@ -79,6 +80,13 @@ def with_labels(
     """Replace what validation images tell by what labelled images do that a segmenter labels as a run would."""
     own, *_ = found.data.split(_AS_THEY_ARE)
     own, *_ = own.split(_BEHIND)
+    beside = OTHER_STAIN.get(ref, ())
+    if beside:
+        known = answers(beside, data, runs, models)
+        own += f"{_HALF_WAY}{_named(beside, [one.group for one in known])}, with their labels"
+        half_way = round((found.temperature * temperature(known)) ** 0.5, 3)
+        changes = {"temperature": half_way, "carried": half_way, "data": own, "date": today()}
+        found = found.model_copy(update=changes)
     for field, told, ways in (
         ("temperature", _AS_THEY_ARE, OWN.get(ref, ())),
         ("carried", _BEHIND, CARRIED.get(ref, ())),
@@ -112,7 +120,9 @@ def main(
         if name not in shipped:
             continue
         ref = f"sample:{name}"
-        found = load_segmenter(ref).card.calibration if labelled else None
+        # What a proxy was told by validation images is not in its card any more.
+        again = labelled and ref not in OTHER_STAIN
+        found = load_segmenter(ref).card.calibration if again else None
         if found is None:
             found = calibrated(
                 load_segmenter(ref),

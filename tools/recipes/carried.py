@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.labels.confidence import class_confidence, tempered
 from napari_pseudolabel.models.loaded import LoadedModels
-from recipes.ways import TRANSLATED, VALIDATED, Way, looked
+from recipes.ways import BESIDE, TRANSLATED, VALIDATED, Way, looked
 
 # A card has one temperature for all translators, so it is fitted to all of them together.
 CARRIED = {
@@ -20,6 +20,9 @@ CARRIED = {
 }
 OWN = {"sample:fluorescence-nuclei": VALIDATED}
 """Where there are enough labelled images that no training has seen, the other temperature is fitted to them as they are."""
+
+OTHER_STAIN = {way.segmenter: (way,) for way in BESIDE}
+"""A proxy is half as sure, in logarithms, as validation images and half as another stain tells: no label of its own is used."""
 
 # So many pixels of an image, from all over it.
 _MOST_PX = 40_000
@@ -54,8 +57,16 @@ def binned(sure: NDArray[np.floating], right: NDArray[np.bool_]) -> NDArray[np.f
 
 def fitted_ways(way: Way) -> tuple[Way, ...]:
     """Return what the temperature of a way is fitted to, with labels; nothing where none of its modality is used."""
-    known = (OWN if way.translator is None else CARRIED).get(way.segmenter, ())
-    return known if way in known else ()
+    tables = (OWN, OTHER_STAIN, CARRIED)
+    return next((ways for ways in (one.get(way.segmenter, ()) for one in tables) if way in ways), ())
+
+
+def left_out(way: Way, known: list[Answers], group: str, usual: float) -> float:
+    """Return the temperature of the card as it would be had it not been fitted to a group."""
+    found = temperature(known, without=group)
+    if way in OTHER_STAIN.get(way.segmenter, ()):
+        return usual * (found / temperature(known)) ** 0.5  # it counts half
+    return found
 
 
 @cache

@@ -135,7 +135,7 @@ def axon_images(data: Path, folder: str, grid_um: float) -> Iterator[Source]:
 
 
 def nuclei_images(data: Path, folder: str, every: int = 1) -> Iterator[Source]:
-    """All images of nuclei; of the fluorescence only those that no training has seen, every fourth."""
+    """All images of nuclei, or only those that no training has seen: every fourth of the fluorescence, every third of the purple stain."""
     with (data / "nuclei" / "index.csv").open() as file:
         names = sorted(row["id"] for row in csv.DictReader(file) if row["modality_guess"] == folder)
     for number, name in enumerate(names[every - 1 :: every]):
@@ -152,6 +152,8 @@ SEM = partial(axon_images, folder=axons.FOLDERS["SEM"], grid_um=SEM_GRID_UM)
 TEM = partial(axon_images, folder=axons.FOLDERS["TEM"], grid_um=TEM_GRID_UM)
 FLUORESCENCE = partial(nuclei_images, folder="fluorescence", every=4)
 PURPLE = partial(nuclei_images, folder="stain_purple_on_white")
+# The lavender proxy has learned from the others.
+PURPLE_UNSEEN = partial(nuclei_images, folder="stain_purple_on_white", every=3)
 LAVENDER = partial(nuclei_images, folder="stain_lavender")
 GRAY = partial(nuclei_images, folder="brightfield_gray")
 
@@ -180,6 +182,11 @@ VALIDATED = (
     Way("fluorescence, no size", FLUORESCENCE, "sample:fluorescence-nuclei", sized=False),
 )
 """By a segmenter of their own modality, which has seen none of them."""
+BESIDE = (
+    Way("lavender, purple proxy", LAVENDER, "sample:purple-proxy"),
+    Way("purple, lavender proxy", PURPLE_UNSEEN, "sample:lavender-proxy"),
+)
+"""Images of the other stain by proxies that have seen none of them."""
 
 WAYS = (
     Way("SEM proxy", SEM, "sample:sem-proxy"),
@@ -189,7 +196,7 @@ WAYS = (
     Way("TEM segmenter", TEM, "sample:tem-axons"),
     Way("purple proxy", PURPLE, "sample:purple-proxy"),
     Way("lavender proxy", LAVENDER, "sample:lavender-proxy"),
-    Way("lavender, purple proxy", LAVENDER, "sample:purple-proxy"),
+    *BESIDE,
     *VALIDATED,
     *TRANSLATED,
     Way("SEM adaptation, no size", SEM, "sample:tem-axons", "sample:sem-to-tem", sized=False),
