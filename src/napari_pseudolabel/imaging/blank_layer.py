@@ -21,7 +21,7 @@ _BAND_PX = 2**20
 Place = tuple[tuple[int, ...], Window]
 
 
-def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
+def nothing_in(image: Image, channel: Channel | None = None, so: str = "nothing was labelled") -> str | None:
     """Say that there is nothing to see in a layer, because models find objects in it all the same.
 
     Nothing is: fewer than 16 pixels with a value that is neither NaN nor infinite, or all but at most 3 with the same
@@ -32,6 +32,8 @@ def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
     ----------
     image, channel
         The layer, and the channel as in `Image.plane`.
+    so
+        What follows from it, in the sentence.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def nothing_in(image: Image, channel: Channel | None = None) -> str | None:
         other = stray + sum(alike.values()) - max(alike.values())
         if finite >= least_finite and other >= least_stray:
             return None
-    return _nothing(image.name, finite, seen, max(alike, key=lambda one: alike[one], default=0.0))
+    return _nothing(image.name, finite, seen, max(alike, key=lambda one: alike[one], default=0.0), so)
 
 
 def extremes(image: Image, channel: Channel | None = None) -> IntensityRange:
@@ -82,14 +84,14 @@ def _same(values: np.ndarray | np.float64, middle: float) -> np.ndarray:
     return np.asarray(np.abs(values - middle) <= _TOLERANCE * abs(middle))
 
 
-def _nothing(name: str, finite: int, total: int, value: float) -> str:
+def _nothing(name: str, finite: int, total: int, value: float, so: str) -> str:
     if finite == 0:
         why = "none of its pixels has a value (all are NaN or infinite)"
     elif finite < total / 2:
         why = f"only {finite} of its {total} pixels have a value (the others are NaN or infinite)"
     else:
         why = f"its pixels have the value {value:g} everywhere, as far as {_DIGITS} digits show"
-    return f"There is nothing to see in {name}, and nothing was labelled: {why}; choose another image or channel."
+    return f"There is nothing to see in {name}, and {so}: {why}; choose another image or channel."
 
 
 def _windows(image: Image) -> Iterator[Place]:

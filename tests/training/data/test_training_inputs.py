@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pseudolabel.errors import InputError
-from napari_pseudolabel.imaging import ReadOptions
+from napari_pseudolabel.imaging import IntensityRange, ReadOptions
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.training.common.training_record import STATE, check_record
+from napari_pseudolabel.training.data.annotated_plane import AnnotatedPlane
 from napari_pseudolabel.training.data.image_folders import (
     FolderPreprocessing,
     LabelledPlane,
@@ -211,6 +212,33 @@ def test_labels_with_pixels_of_another_size_than_their_image_are_named(folder):
     tifffile.imwrite(folder / "labels" / "b.ome.tif", image, metadata={"axes": "YX", **sizes})
     labelled_planes(folder / "images", folder / "labels", FolderPreprocessing(), notes.add)
     assert any("0.2 um wide and those of the labels 0.4 um" in note for note in notes)
+
+
+def test_where_an_image_shows_nothing_its_labels_teach_nothing(tmp_path):
+    seen = np.arange(24.0 * 30).reshape(24, 30).astype(np.float32)
+    part = seen.copy()
+    part[:6], part[6, 0] = np.nan, np.inf
+    images = {"a": seen, "b": part, "c": seen * np.nan, "d": seen * 0 + 7}
+    for name, image in images.items():
+        for folder, values in (("images", image), ("labels", np.ones((24, 30), np.uint8))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / folder / f"{name}.tif", values)
+    notes = Notes()
+    planes = labelled_planes(tmp_path / "images", tmp_path / "labels", FolderPreprocessing(), notes.add)
+    assert [plane.name for plane in planes] == ["a.tif", "b.tif"]
+    assert planes[0].weight is None
+    assert np.array_equal(planes[1].weight, np.isfinite(part))
+    told = " ".join(notes)
+    assert "b.tif has no values (NaN, infinite) on 25.1%, and nothing was learned there" in told
+    for name in "cd":
+        assert f"There is nothing to see in {name}, and nothing was learned from it" in told
+    decided = np.ones((24, 30), bool)
+    annotated = AnnotatedPlane(
+        "b", "b", part, IntensityRange(0, 1), None, decided * np.uint8(1), decided, None, ~decided
+    )
+    assert np.array_equal(annotated.weights(1.0), np.isfinite(part))
+    annotated = replace(annotated, validation=decided)
+    assert np.array_equal(annotated.held_out, np.isfinite(part))
 
 
 @pytest.mark.parametrize("read", ["images", "labelled"])

@@ -70,8 +70,8 @@ class AnnotatedPlane:
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """(H, W), pixels that a person decided and that only the validation may see."""
-        return self.touched & self.validation
+        """(H, W), pixels that a person decided and that only the validation may see; not where the image has no value."""
+        return self.touched & self.validation & np.isfinite(self.image)
 
     def weights(self, trust: float) -> NDArray[np.float32]:
         """How much each pixel counts in training.
@@ -84,10 +84,10 @@ class AnnotatedPlane:
         Returns
         -------
         NDArray
-            (H, W) float32 in [0, 1]: 1 where a person decided, 0 in the validation and where nothing is known.
+            (H, W) float32 in [0, 1]: 1 where a person decided, 0 in the validation, where nothing is known and where nothing is to be seen.
         """
         own = np.zeros(self.image.shape, np.float32)
         if self.confidence is not None and trust > 0:
             own = np.float32(trust) * np.clip(np.nan_to_num(self.confidence, nan=0.0), 0, 1)
         own = np.where(self.touched, np.float32(1), own)
-        return np.where(self.validation, np.float32(0), own).astype(np.float32)
+        return np.where(self.validation | ~np.isfinite(self.image), np.float32(0), own).astype(np.float32)

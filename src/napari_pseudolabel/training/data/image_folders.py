@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.errors import InputError
 from napari_pseudolabel.imaging import Image, Need, ReadOptions, labels_to, measure, normalise, resample
+from napari_pseudolabel.imaging.blank_layer import nothing_in
 from napari_pseudolabel.imaging.reading.file_names import images_in, label_files_in, partners
 from napari_pseudolabel.imaging.reading.label_values import like
 from napari_pseudolabel.imaging.same_place import lie_elsewhere
@@ -183,15 +185,32 @@ def planes_of(
     preprocessing: FolderPreprocessing,
     notify: Notify,
 ) -> Iterator[LabelledPlane]:
-    """Yield the planes of an image with those of its label file; pixels of the value `ignored` count nothing."""
+    """Yield the planes of an image with those of its label file.
+
+    Pixels of the value `ignored` count nothing, nor do pixels without a value, which are black to a model; an image in which there is
+    nothing to see has no planes.
+    """
+    if (blank := nothing_in(image, so="nothing was learned from it")) is not None:
+        notify((blank,))
+        return
+    decimal = np.dtype(image.data.dtype).kind == "f"
+    empty = 0.0
     classes = class_planes(labels, image, preprocessing.reading, notify)
-    for plane, values in zip(prepare(image, preprocessing, notify), classes, strict=True):
+    planes = zip(image.planes(), prepare(image, preprocessing, notify), classes, strict=True)
+    for index, plane, values in planes:
         truth = labels_to(values, plane.shape)
-        counts = None if ignored is None else truth != ignored
-        if counts is None or counts.all():
+        counts = np.ones(plane.shape, bool) if ignored is None else truth != ignored
+        if decimal:
+            there = np.isfinite(image.plane(index, None))
+            empty += 1 - float(there.mean())
+            counts &= labels_to(there, plane.shape)
+        if counts.all():
             yield LabelledPlane(name, plane, truth)
         elif counts.any():
             yield LabelledPlane(name, plane, truth, counts.astype(np.float32))
+    if empty:
+        share = empty / math.prod(image.shape[:-2])
+        notify((f"{name} has no values (NaN, infinite) on {share:.1%}, and nothing was learned there.",))
 
 
 def labelled_files(images: Path, labels: Path) -> list[tuple[Path, Path]]:
