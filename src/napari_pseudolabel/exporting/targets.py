@@ -74,18 +74,18 @@ def check_targets(
         somebody else, or a folder is missing or read-only.
     """
     known = {_identity(path) for path in inputs if path.exists()}
+    names = {_alike(path) for path in inputs}
     taken: set[Path] = set()
     for path in outputs:
         check_replaceable(path, format_of(path, format))
         roles = ["confidence"] if confidence else []
         for file in (path, *usual_names(path, roles)):
-            if file.exists() and _identity(file) in known:
+            if _alike(file) in names or (file.exists() and _identity(file) in known):
                 raise InputError(
                     f"The output {file.name} would overwrite an input; choose another name or folder."
                 )
         for file in (path, *companions(path, roles).paths.values()):
-            # Also where capital letters are no difference, nor ways to write an accent.
-            alike = file.resolve().with_name(unicodedata.normalize("NFC", file.name).casefold())
+            alike = _alike(file)
             if alike in taken:
                 raise InputError(f"Two results would be called {file.name}; rename one of the images.")
             taken.add(alike)
@@ -182,6 +182,11 @@ def _identity(path: Path) -> tuple[int, int]:
     """Of a file, whatever its name is: links, and capital letters on some disks."""
     found = path.stat()
     return found.st_dev, found.st_ino
+
+
+def _alike(path: Path) -> Path:
+    """By what names are one on some disks: capital letters make no difference there, nor do ways to write an accent."""
+    return path.resolve().with_name(unicodedata.normalize("NFC", path.name).casefold())
 
 
 def _check_nothing_lost(outputs: Sequence[Path]) -> None:

@@ -232,6 +232,8 @@ def test_where_an_image_shows_nothing_its_labels_teach_nothing(tmp_path):
     assert "b.tif has no values (NaN, infinite) on 25.1%, and nothing was learned there" in told
     for name in "cd":
         assert f"There is nothing to see in {name}, and nothing was learned from it" in told
+    with pytest.raises(InputError, match="No labelled image shows anything where something is labelled"):
+        check_values([], {"nucleus": 1}, "labelled")
     decided = np.ones((24, 30), bool)
     annotated = AnnotatedPlane(
         "b", "b", part, IntensityRange(0, 1), None, decided * np.uint8(1), decided, None, ~decided

@@ -307,7 +307,7 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
     Raises
     ------
     InputError
-        If no label has one of the classes, or an image numbers its objects.
+        If nothing is labelled, no label has one of the classes, or an image numbers its objects.
     """
     found: set[int] = set()
     doubt = ""
@@ -318,6 +318,10 @@ def check_values(planes: Sequence[LabelledPlane], classes: Mapping[str, int], wh
         refuse_numbers(plane.labels, unnamed, plane.name)
         if not doubt and unnamed and look_like_numbers(plane.labels):
             doubt = " If they number objects, give labels in which every object has the value of its class."
+    if not found:
+        raise InputError(
+            f"No {what} image shows anything where something is labelled; check the images and the labels."
+        )
     for name, value in classes.items():
         if value and value not in found:
             raise InputError(
