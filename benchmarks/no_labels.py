@@ -127,9 +127,8 @@ def score(strategy: Strategy, request: LabelRequest, scene: Scene) -> tuple[Dete
     """Label an image as the docks do, and compare."""
     found = strategy.job(scene.image, request).run(Control(), _MODELS)
     assert found.labels is not None
-    assert found.confidence is not None
-    labels, sure = found.labels[0], found.confidence[0]
-    numbered = to_instances(labels, scheme_for(found.classes), np.where(labels, sure, 1 - sure))
+    labels = found.labels[0]
+    numbered = to_instances(labels, scheme_for(found.classes))
     here, there = labels > 0, scene.truth > 0
     dice = 2 * np.count_nonzero(here & there) / max(np.count_nonzero(here) + np.count_nonzero(there), 1)
     return detection(numbered, scene.objects["nucleus"]), float(dice)

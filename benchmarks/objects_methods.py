@@ -14,7 +14,7 @@ from skimage.filters import threshold_otsu
 from skimage.measure import regionprops
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import from_array, labels_to, resample, resample_to
+from napari_pseudolabel.imaging import from_array, labels_to, resample
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.object_size import SMALLEST_OBJECT, least_area
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
@@ -38,12 +38,9 @@ class Found:
     ----------
     labels
         (H, W) uint8 classes.
-    foreground
-        (H, W) float32 probability that there is anything; None where nobody knows.
     """
 
     labels: NDArray[np.uint8]
-    foreground: NDArray[np.float32] | None = None
 
 
 Method = Callable[[Scene, Target, float], Found]
@@ -51,12 +48,12 @@ Method = Callable[[Scene, Target, float], Found]
 
 
 def objects_of(found: Found, target: Target) -> dict[str, NDArray[np.int32]]:
-    """Number the objects of labels as the docks do."""
+    """Number the objects of labels as docks count and files number them."""
     scheme = scheme_for(target.classes)
     if scheme.fibres:
         return counted(found.labels, target.classes)
     (name,) = (one.name for one in target.classes if one.value)
-    return {name: to_instances(found.labels, scheme, found.foreground)}
+    return {name: to_instances(found.labels, scheme)}
 
 
 def by_models(
@@ -81,9 +78,7 @@ def by_models(
 def _found(job: LabelJob) -> Found:
     result = job.run(Control(), _MODELS)
     assert result.labels is not None
-    assert result.confidence is not None
-    labels, sure = result.labels[0], result.confidence[0]
-    return Found(labels, np.where(labels, sure, 1 - sure))
+    return Found(result.labels[0])
 
 
 def factor_of(scene: Scene, target: Target) -> float:
@@ -133,9 +128,8 @@ def scribbled_forest(scene: Scene, target: Target, wrong: float) -> Found:
     trees = forest(values[known], np.searchsorted(kinds, drawn[known]), len(kinds), rng)
     chances = predicted(trees, values)
     labels = kinds[chances.argmax(axis=1)].astype(np.uint8).reshape(truth.shape)
-    foreground = 1 - chances[:, 0].reshape(truth.shape) if kinds[0] == 0 else np.ones(truth.shape)
     sure = chances.max(axis=1).reshape(truth.shape)
-    return _tidy(labels, scene, target, foreground.astype(np.float32), sure)
+    return _tidy(labels, scene, target, sure)
 
 
 def _smooth(scene: Scene, target: Target, wrong: float) -> NDArray[np.float32]:
@@ -147,7 +141,6 @@ def _tidy(
     labels: NDArray[np.uint8],
     scene: Scene,
     target: Target,
-    foreground: NDArray[np.float32] | None = None,
     sure: NDArray[np.float32] | None = None,
 ) -> Found:
     """Without specks, crumbs and holes, as labels of models are; on the pixels of the image."""
@@ -157,8 +150,7 @@ def _tidy(
         labels = without_crumbs(labels, np.ones(labels.shape) if sure is None else sure, least, fibre)
     labels = np.where(specks(labels, least), 0, labels).astype(np.uint8)
     labels = labels + holes(labels, least, scheme.touching)
-    shape = scene.truth.shape
-    return Found(labels_to(labels, shape), None if foreground is None else resample_to(foreground, shape))
+    return Found(labels_to(labels, scene.truth.shape))
 
 
 def methods(target: Target) -> dict[str, Method]:

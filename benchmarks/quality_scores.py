@@ -46,16 +46,13 @@ def segmented(model: Segmenter, look: Plane, shape: tuple[int, ...]) -> Segmenta
 
 def scored(made: Segmentation, case: Case, model: Segmenter) -> dict[str, float]:
     """What the labels of a segmenter score, see `scores`."""
-    return scores(made.labels, made.confidence, case, model.classes)
+    return scores(made.labels, case, model.classes)
 
 
-def scores(
-    labels: NDArray[np.uint8], confidence: NDArray[np.float32], case: Case, named: Sequence[LabelClass]
-) -> dict[str, float]:
+def scores(labels: NDArray[np.uint8], case: Case, named: Sequence[LabelClass]) -> dict[str, float]:
     """Dice of every class, and F1 of what people count: axons and fibres, or objects of each class."""
     classes = {label_class.name: label_class.value for label_class in named if label_class.value}
-    foreground = np.where(labels, confidence, 1 - confidence)
-    objects = to_instances(labels, scheme_for(named), foreground)
+    objects = to_instances(labels, scheme_for(named))
     found = evaluate(labels, case.truth, classes, instances=(objects, case.instances))
     told = {f"Dice {name}": value for name, value in found.dice.items()}
     return told | {f"F1 {name}": found.objects[name].f1 for name in counted(classes)}

@@ -20,7 +20,7 @@ from quality_training import Bench, source_segmenter
 from self_training import as_folder, as_target
 
 from napari_pseudolabel.control import Control
-from napari_pseudolabel.imaging import from_array, labels_to, resample_to
+from napari_pseudolabel.imaging import from_array, labels_to
 from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.objects import scheme_for
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -109,13 +109,11 @@ def score(strategy: Strategy, asked: LabelRequest, case: Case, direction: Direct
     """Label an image, and compare."""
     result = strategy.job(from_array(case.plane.image), asked).run(Control(), _MODELS)
     assert result.labels is not None
-    assert result.confidence is not None
-    labels, sure = result.labels[0], result.confidence[0]
+    labels = result.labels[0]
     classes = direction.target.recipe.classes
     if {one.value for one in result.classes} != {one.value for one in classes}:
         labels = named(labels, case.plane.labels)
-    shape = case.truth.shape
-    return scores(labels_to(labels, shape), resample_to(sure, (shape[0], shape[1])), case, classes)
+    return scores(labels_to(labels, case.truth.shape), case, classes)
 
 
 def named(regions: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -235,12 +235,10 @@ class Labelled:
     def of(cls, example: Example, found: PseudoLabel) -> Labelled:
         """Compare labels with the truth, objects as the dock counts them."""
         assert found.labels is not None
-        assert found.confidence is not None
-        labels, sure = found.labels[0], found.confidence[0]
+        labels = found.labels[0]
         values = [value for value in np.unique(example.truth) if value]
         dice = float(np.mean([_dice(labels == value, example.truth == value) for value in values]))
-        foreground = np.where(labels, sure, 1 - sure)
-        made = to_instances(labels, scheme_for(found.classes), foreground)
+        made = to_instances(labels, scheme_for(found.classes))
         made = np.where(labels == example.counted, made, 0)
         pairs, there = matches(made, example.objects), numbers(made).tolist()
         nearest = distance_transform_edt(example.objects == 0, return_distances=False, return_indices=True)

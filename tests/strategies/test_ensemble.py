@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_models import CLASSES, CPU, Models, OnePass, Threshold
+from scipy import ndimage as ndi
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.errors import InputError
@@ -20,6 +21,7 @@ from napari_pseudolabel.models.cards import LabelClass, Normalisation
 from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region
 from napari_pseudolabel.strategies.chunks import cut, join
+from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 
 
 @pytest.fixture
@@ -282,3 +284,61 @@ def test_without_a_size_of_objects_nothing_is_left_out():
 def test_the_smallest_object_is_a_share(share):
     with pytest.raises(InputError, match="from 0 to 1"):
         settings(smallest_object=share)
+
+
+NUCLEI = Threshold(
+    classes=(CLASSES[0], LabelClass(value=3, name="nucleus")),
+    pixel_size_um=None,
+    object_size_px=24,
+    normalisation=Normalisation(kind="range", low=0, high=1),
+)
+FOUND = FoundScale(
+    1.0, True, object_size_px=24, tried=(TriedScale(1.0, 0.95, 0.2, wider=0.0),), grid=(None, 24)
+)
+
+
+def two_that_touch(grey=0.99, beside=0.0):
+    y, x = np.mgrid[:60, :140]
+    plane = np.zeros((60, 140), np.float32)
+    plane[((y - 30) ** 2 + (x - 105) ** 2) <= 144] = beside
+    plane[((y - 30) ** 2 + np.minimum((x - 30) ** 2, (x - 50) ** 2)) <= 144] = grey
+    return shown(plane)
+
+
+@pytest.mark.parametrize("flips", [0, 1])
+@pytest.mark.parametrize(
+    ("scale", "found", "parts"),
+    [
+        (Scale(), FOUND, 2),
+        (Scale(object_size_px=24), None, 2),
+        (Scale(factor=1), None, 1),
+        (Scale(), replace(FOUND, sure=False, why="of something"), 1),
+        (Scale(), replace(FOUND, tried=(TriedScale(1.0, 0.95, 0.2),)), 1),
+    ],
+)
+def test_nuclei_that_touch_are_told_apart_where_their_size_is_known(scale, found, parts, flips):
+    job = LabelJob(two_that_touch(), segmenter="s", settings=settings(scale=scale, flips=flips), found=found)
+    made = run(job, Models(other=NUCLEI))
+    assert ndi.label(made.labels[0], np.ones((3, 3)))[1] == parts
+    assert np.count_nonzero(made.labels) > 820
+    line = (two_that_touch().data > 0) & (made.labels[0] == 0)
+    assert line.any() == (parts == 2)
+    assert (made.confidence[0][line] < 0.1).all()  # the models say a nucleus there
+
+
+def test_objects_of_nuclei_wider_than_those_of_the_model_are_told_apart_by_their_own_size():
+    wide = replace(FOUND, object_size_px=12, tried=(TriedScale(1.0, 0.95, 0.2, wider=1.0),))
+    assert wide.typical_px == 24
+    assert replace(wide, sure=False).typical_px is None
+
+
+@pytest.mark.parametrize(("smallest", "kept"), [(0.05, False), (0, True)])
+def test_nuclei_that_are_hardly_believed_in_are_left_out_and_said(smallest, kept):
+    image = two_that_touch(beside=0.7)
+    job = LabelJob(
+        image, segmenter="s", settings=settings(scale=Scale(), smallest_object=smallest), found=FOUND
+    )
+    made = run(job, Models(other=NUCLEI))
+    assert made.labels[0][30, 105] == (3 if kept else 0)
+    assert made.labels[0][30, 30] == 3
+    assert any("less than 78 % sure were left out" in note for note in made.report.notes) == (not kept)

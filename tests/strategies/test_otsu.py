@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import from_array
 from napari_pseudolabel.imaging.places import looked_at
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.labels.thresholding import threshold_of, typical_size_px
 from napari_pseudolabel.models.loaded import LoadedModels
-from napari_pseudolabel.strategies import LabelSettings, Record, Region
+from napari_pseudolabel.strategies import Record, Region
 from napari_pseudolabel.strategies.again import Extent, again
 from napari_pseudolabel.strategies.chunks import cut, join
 from napari_pseudolabel.strategies.otsu import OTSU
@@ -167,9 +166,3 @@ def test_what_float32_cannot_tell_apart_is_nothing_to_see():
     """An offset of 2^31, as unsigned numbers that were signed ones have."""
     values = (PLANE.astype(np.uint32) + 2**31).astype(np.float32)
     assert threshold_of([values], "auto", 1.0).covered == 0
-
-
-def test_a_size_that_does_not_count_is_said():
-    asked = LabelSettings(scale=Scale(object_size_px=20.0))
-    report = run(OTSU.job(from_array(PLANE), LabelRequest(settings=asked))).report
-    assert any("object size that was told as well was not used" in note for note in report.notes)

@@ -25,9 +25,12 @@ from napari_pseudolabel.models.loaded import LoadedModels
 from napari_pseudolabel.models.registry import named_checkpoints
 from napari_pseudolabel.models.segmenters.sam import segmenter as sam_segmenter
 from napari_pseudolabel.models.segmenters.sam.grid_masks import FoundMask, GridMasks, painted
+from napari_pseudolabel.sample_data.looks import render_purple
 from napari_pseudolabel.strategies import LabelJob, LabelSettings, Region, ViewCentre
 from napari_pseudolabel.strategies.chunks import cut, join
+from napari_pseudolabel.strategies.found_scale import FoundScale, TriedScale
 from napari_pseudolabel.tiling import TileSettings
+from napari_pseudolabel.training.data.nuclei_fields import NucleiParams, nuclei_field
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -351,3 +354,18 @@ def test_a_mask_gives_way_to_a_surer_one_that_reaches_nowhere_into_the_part(tmp_
         assert not whole.labels[0, 8:20, end].any()
         part = world.run(replace(job, region=Region(0, end, 32, 100)), 1)
         np.testing.assert_array_equal(part.labels[0], whole.labels[0, :, end:])
+
+
+def test_any_cut_tells_nuclei_apart_as_the_whole(world):
+    """Nuclei in crowds, which are told apart by their size as it was found."""
+    field = nuclei_field((300, 330), seed=5, params=NucleiParams(covered=0.5))
+    image = from_array(render_purple(field, seed=5), "YX", name="crowd")
+    found = FoundScale(1.0, True, object_size_px=20, tried=(TriedScale(1.0, 0.95, 0.4, wider=0.0),))
+    chosen = LabelSettings(flips=1, tiles=TileSettings(device="cpu"))
+    job = LabelJob(image, segmenter="sample:purple-proxy", settings=chosen, found=found, across=True)
+    (whole,) = world.run(job, 1000).labels
+    plain = replace(job, settings=replace(chosen, scale=Scale(factor=1)), found=None)
+    assert (world.run(plain, 1000).labels[0] != whole).mean() > 0.005
+    for region in (Region(90, 100, 150, 170), Region(0, 61, 133, 250), Region(201, 0, 300, 104)):
+        (part,) = world.run(replace(job, region=region), 1).labels
+        assert (part != whole[region.window]).mean() <= 2e-3

@@ -20,7 +20,7 @@ from napari_pseudolabel.models.fitting import channel_misfit
 from napari_pseudolabel.strategies.description import PseudoLabel, RunReport
 from napari_pseudolabel.strategies.geometry import Block, Line, Span, View
 from napari_pseudolabel.strategies.label_settings import LabelSettings, Region
-from napari_pseudolabel.strategies.survey import Survey, least_px
+from napari_pseudolabel.strategies.survey import Survey, least_px, typical_px
 from napari_pseudolabel.tiling import Grid
 
 # Larger chunks spend less on their margins, smaller ones appear sooner.
@@ -34,6 +34,8 @@ _MOST_RINGS = 7
 _SQUARE_PX = 128
 # So many times as long as a square of their area islands may be, to be told from objects as in the whole plane.
 _LONGEST = 3
+# So many typical objects around a part have a say in how those that touch are told apart.
+_AROUND = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,6 +307,7 @@ def lines_of(
         taken = survey.translator.evaluated(settings.evaluations) if survey.translator and joint else (0,)
         ring = min(len(taken) - 1, _MOST_RINGS)
     least = least_px(settings, survey, survey.segmenters[0], factors) if survey.segmenters else 0.0
+    seen = max(_LONGEST * math.sqrt(LARGEST_CRUMB * least), _AROUND * (typical_px(settings, survey) or 0.0))
     leading = translator or grids[0]
     side = max(3, round(min(leading.rows.tile, _SQUARE_PX) / 2 / min(factors)))
     lines = [
@@ -314,7 +317,7 @@ def lines_of(
             getattr(translator, axis) if translator is not None else None,
             tuple(getattr(grid, axis) for grid in grids),
             ring,
-            math.ceil(_LONGEST * math.sqrt(LARGEST_CRUMB * least)),
+            math.ceil(seen),
             side,
         )
         for number, axis in enumerate(("rows", "columns"))

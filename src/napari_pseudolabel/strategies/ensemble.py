@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.labels.confidence import background, class_confidence, entropy, tempered
-from napari_pseudolabel.labels.objects import Scheme, scheme_for
+from napari_pseudolabel.labels.objects import Scheme, apart, scheme_for
 from napari_pseudolabel.labels.specks import holes, specks, without_crumbs
 from napari_pseudolabel.labels.windows import ALL_OPEN, Sides
 from napari_pseudolabel.models.cards import LabelClass
@@ -69,6 +69,8 @@ class Segmentation:
         Names of the candidates.
     left_out
         Share of the labelled pixels that lay in islands too small to be objects, or in crumbs inside of objects.
+    unsure
+        Share of the labelled pixels that lay in nuclei or cells that models hardly believe in.
     doubt, unshared
         (H, W) float32 in nats: entropy of the mean as it is, and what of it the members do not share.
     """
@@ -78,6 +80,7 @@ class Segmentation:
     candidates: NDArray[np.uint8]
     members: tuple[str, ...]
     left_out: float
+    unsure: float
     doubt: NDArray[np.float32]
     unshared: NDArray[np.float32]
 
@@ -88,6 +91,7 @@ def segment_ensemble(
     *,
     control: Control,
     least_px: float = 0.0,
+    typical_px: float | None = None,
     inner: tuple[slice, slice] = (slice(None), slice(None)),
     goes_on: Sides = ALL_OPEN,
 ) -> Segmentation:
@@ -101,6 +105,9 @@ def segment_ensemble(
     least_px
         Smaller islands of labels, in pixels that are wanted, become background, crumbs of axons and myelin what is around
         them, and smaller holes in nuclei and cells are filled.
+    typical_px
+        Width of a typical object, in the same pixels: nuclei and cells that touch are told apart by a line of background. Where it is
+        unknown they stay together, to be told apart by their shape wherever they are counted.
     inner
         Rows and columns that are handed back of those pixels; the others only tell islands from objects.
     goes_on
@@ -120,7 +127,8 @@ def segment_ensemble(
         order = _channels(first, given.segmenter)
         for name, probabilities in members(given, settings, control=control):
             said = _Said.of(probabilities, given.segmenter, given.temperature)
-            candidates.append(said.tidy(least_px, scheme, goes_on)[inner])
+            tidy = said.tidy(least_px, scheme, goes_on)
+            candidates.append(tidy[inner])
             names.append(name)
             heats.append(math.log(given.temperature))
             ordered = probabilities[order]
@@ -133,9 +141,16 @@ def segment_ensemble(
     doubt = entropy(mean[:, *inner], first.classes)
     if len(candidates) > 1:  # else all has been said
         said = _Said.of(mean, first, math.exp(float(np.mean(heats))))
-        tidy = said.tidy(least_px, scheme, goes_on)[inner]
-    else:
-        tidy = candidates[0]
+        tidy = said.tidy(least_px, scheme, goes_on)
+    tidied, unsure = tidy[inner], 0.0
+    if typical_px is not None:
+        tidy, doubted = _told_apart(tidy, said.probabilities, first.classes, typical_px, scheme, goes_on)
+        if least_px > 1:
+            tidy = np.where(doubted, np.uint8(0), tidy)
+            unsure = float(doubted[inner].sum() / max(np.count_nonzero(tidied), 1))
+        if len(candidates) == 1:
+            candidates = [tidy[inner]]
+    tidy = tidy[inner]
     labels, mean, sure = said.labels[inner], said.probabilities[:, *inner], said.sure[inner]
     labelled = labels != 0
     return Segmentation(
@@ -143,7 +158,8 @@ def segment_ensemble(
         _sure_of(tidy, mean, first.classes, np.where(tidy == labels, sure, np.float32(np.nan))),
         np.stack(candidates),
         tuple(names),
-        float(((tidy != labels) & labelled).sum() / max(np.count_nonzero(labelled), 1)),
+        float(((tidied != labels) & labelled).sum() / max(np.count_nonzero(labelled), 1)),
+        unsure,
         doubt,
         doubt - alone / np.float32(len(candidates)),
     )
@@ -186,6 +202,25 @@ def _tidy(
     kept = np.where(specked, np.uint8(0), labels)
     # Nuclei and cells; gaps between fibres are no holes.
     return kept + holes(kept, least_px, scheme.touching)
+
+
+def _told_apart(
+    labels: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    classes: Sequence[LabelClass],
+    typical_px: float,
+    scheme: Scheme,
+    goes_on: Sides,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Labels with a line of background between nuclei or cells that touch; where those lie that are hardly believed in."""
+    doubted = np.zeros(labels.shape, bool)
+    for chance, label_class in zip(probabilities, classes, strict=True):
+        mask = labels == label_class.value
+        if label_class.value in scheme.touching and mask.any():
+            lined, unsure = apart(mask, chance, typical_px, goes_on)
+            labels = np.where(mask & ~lined, np.uint8(0), labels)
+            doubted |= unsure
+    return labels, doubted
 
 
 def _sure_of(

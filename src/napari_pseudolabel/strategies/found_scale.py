@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -77,6 +78,14 @@ class FoundScale:
     def used(self) -> float:
         """The magnification of a run that nobody told another: as it is where nothing is sure."""
         return self.factor if self.sure else 1.0
+
+    @property
+    def typical_px(self) -> float | None:
+        """Width of the objects that were found, in pixels of the image; None where nothing is sure, or none was measured."""
+        if not self.sure or self.object_size_px is None or not self.tried:
+            return None
+        wider = min(self.tried, key=lambda one: abs(math.log2(one.factor / self.factor))).wider
+        return None if wider is None else self.object_size_px * 2**wider
 
     @property
     def evidence(self) -> str:

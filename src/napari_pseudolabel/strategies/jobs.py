@@ -236,6 +236,7 @@ class LabelJob(ImageTask):
         settings = self._decided(survey)
         channels = self.channels(survey)
         scale = self._scale(survey).decided(control)
+        survey = replace(survey, found=scale.found)
         control.report(Progress("Measuring the intensities", 0, 1))
         survey = survey.of_layer(self.image, channels[0], scale.factor, control)
         empty = [nothing_in(self.image, channel) for channel in channels]

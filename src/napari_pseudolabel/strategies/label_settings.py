@@ -58,7 +58,8 @@ class LabelSettings(Checked):
         Option(
             "Islands of labels with less area than this share of a typical object of the segmenter are left out, such "
             "crumbs of axon inside myelin become myelin, and such holes in nuclei and cells are filled. Where models are "
-            "unsure, islands up to six times as large go as well. Needs a segmenter that knows the size of its objects.",
+            "unsure, islands up to six times as large go as well, and nuclei and cells of any size where their width was found or told. "
+            "Needs a segmenter that knows the size of its objects.",
             title="Ignore smaller objects",
             term="smallest object",
             unit="%",

@@ -17,6 +17,7 @@ from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Box, IntensityRange, normalise, resample_part
 from napari_pseudolabel.imaging.registration import shift
 from napari_pseudolabel.labels.evidence import Evidence
+from napari_pseudolabel.labels.objects import LEAST_SURE
 from napari_pseudolabel.labels.windows import open_sides
 from napari_pseudolabel.models.grids import as_raw
 from napari_pseudolabel.models.segmenters.base import LayerPart, PartPlace, Segmenter
@@ -26,7 +27,7 @@ from napari_pseudolabel.strategies.chunks import ChunkTask, scaled
 from napari_pseudolabel.strategies.description import PseudoLabel
 from napari_pseudolabel.strategies.ensemble import SegmenterInput, segment_ensemble
 from napari_pseudolabel.strategies.label_settings import Region
-from napari_pseudolabel.strategies.survey import ModelFacts, least_px, segmenter_of
+from napari_pseudolabel.strategies.survey import ModelFacts, least_px, segmenter_of, typical_px
 from napari_pseudolabel.tiling import pick_device
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
             settings,
             control=control,
             least_px=least,
+            typical_px=typical_px(settings, facts),
             inner=inner,
             goes_on=open_sides((slice(outer.y0, outer.y1), slice(outer.x0, outer.x1)), job.whole),
         )
@@ -138,6 +140,9 @@ def label_chunk(job: ChunkTask, control: Control, models: LoadedModels) -> Pseud
                 f"Islands of labels below {least:.0f} pixels were left out or given to what is around them, "
                 f"{100 * settings.smallest_object:.0f} % of a typical object."
             )
+            report = replace(report, notes=(*report.notes, told))
+        if found.unsure > _TOLD_SHARE:
+            told = f"Objects of which the models are less than {100 * LEAST_SURE:.0f} % sure were left out; they mostly are none."
             report = replace(report, notes=(*report.notes, told))
     report = replace(report, notes=(*report.notes, *blank.notes(found.labels if segmenters else None)))
     planes: dict[str, Any] = {

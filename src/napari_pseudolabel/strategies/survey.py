@@ -461,6 +461,14 @@ def least_px(
     return on_grid / (factors[0] * factors[1] * magnification(before, wanted) ** 2)
 
 
+def typical_px(settings: LabelSettings, survey: Survey) -> float | None:
+    """Width of a typical object in pixels of the image, as it was told or found; None where nobody knows, or models tell objects apart."""
+    if any(model.own_objects for model in survey.segmenters):
+        return None
+    told = settings.scale.object_size_px
+    return told or (None if survey.found is None else survey.found.typical_px)
+
+
 def _check_classes(ref: str, wanted: tuple[LabelClass, ...], found: tuple[LabelClass, ...]) -> None:
     """Segmenters can only be averaged where they mean the same by the same value."""
     one, other = ({c.value: c.name for c in classes} for classes in (wanted, found))

@@ -7,17 +7,20 @@ from napari_pseudolabel.labels.objects.instances import to_classes, to_instances
 from napari_pseudolabel.labels.objects.lookup import object_at, objects_in
 from napari_pseudolabel.labels.objects.numbering import as_numbers, numbered
 from napari_pseudolabel.labels.objects.object_mask import ObjectMask
+from napari_pseudolabel.labels.objects.parting import LEAST_SURE, apart
 from napari_pseudolabel.labels.objects.scheme import FIBRE, Fibre, Scheme, scheme_for
 from napari_pseudolabel.labels.windows import Window
 
 __all__ = [
     "FIBRE",
+    "LEAST_SURE",
     "Counted",
     "Fibre",
     "HalfFibre",
     "ObjectMask",
     "Scheme",
     "Window",
+    "apart",
     "as_numbers",
     "census",
     "census_text",
