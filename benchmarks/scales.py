@@ -39,7 +39,6 @@ from skimage.measure import label
 
 from napari_pseudolabel.control import Control
 from napari_pseudolabel.imaging import Image, read, read_labels
-from napari_pseudolabel.imaging.scale import Scale
 from napari_pseudolabel.labels.matching import matches, numbers
 from napari_pseudolabel.labels.objects import scheme_for, to_instances
 from napari_pseudolabel.models.loaded import LoadedModels
@@ -169,9 +168,16 @@ def measured(case: Case, example: Example, models: LoadedModels, folder: str) ->
 
     translator, segmenter = ref(case.translator), ref(case.segmenter)
 
+    started = time.process_time()
+    found = FindScaleJob(example.image, translator, segmenter).run(Control(), models)
+    seconds = time.process_time() - started
+
     def labelled(factor: float) -> Labelled:
-        settings = LabelSettings(scale=Scale(factor=factor), flips=_FLIPS)
-        job = LabelJob(example.image, translator, segmenter, settings=settings)
+        """Label it as a run does that found this magnification: nuclei are told apart by the width that was found there."""
+        size = None if found.object_size_px is None else found.object_size_px * found.factor / factor
+        here = replace(found, factor=factor, sure=True, why="", object_size_px=size)
+        settings = LabelSettings(flips=_FLIPS)
+        job = LabelJob(example.image, translator, segmenter, settings=settings, found=here)
         return Labelled.of(example, job.run(Control(), models))
 
     def scored(factor: float) -> tuple[float, float]:
@@ -185,9 +191,6 @@ def measured(case: Case, example: Example, models: LoadedModels, folder: str) ->
         if example.truth.size * 4.0**octave <= _MOST_PX
     }
     sweep = {octave: (one.dice, one.f1) for octave, one in tries.items()}
-    started = time.process_time()
-    found = FindScaleJob(example.image, translator, segmenter).run(Control(), models)
-    seconds = time.process_time() - started
     by_agreement = max(found.tried, key=lambda one: one.agreement).factor
     return {
         "case": case.name,
