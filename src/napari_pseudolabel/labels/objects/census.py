@@ -54,7 +54,6 @@ class Counted:
 def census(
     labels: NDArray[np.integer],
     classes: Sequence[LabelClass],
-    probability: NDArray[np.floating] | None = None,
     aspect: float = 1.0,
 ) -> tuple[Counted, ...]:
     """Count the objects of labels: axons with their myelin, nuclei that touch one by one, else what is connected.
@@ -63,8 +62,6 @@ def census(
     ----------
     labels
         (..., Y, X) class values; leading axes are planes of their own.
-    probability
-        Of the same shape, in [0, 1], of the foreground; helps to tell touching objects apart.
     aspect
         Height of a pixel by its width.
 
@@ -77,7 +74,6 @@ def census(
     if any(map(is_unnamed_region, classes)):
         return ()
     planes = labels.reshape(-1, *labels.shape[-2:])
-    sure = None if probability is None else probability.reshape(planes.shape)
     scheme = scheme_for(classes, aspect)
     names = {one.value: one.name for one in classes}
     around = {fibre.outer for fibre in scheme.fibres}
@@ -87,11 +83,11 @@ def census(
             continue
         fibre = scheme.fibre_of(value)
         number = groups = bare = hollow = 0
-        for index, plane in enumerate(planes):
+        for plane in planes:
             here = plane == value
             if fibre is None:
                 own = np.where(here, value, 0)
-                number += int(to_instances(own, scheme, None if sure is None else sure[index]).max(initial=0))
+                number += int(to_instances(own, scheme).max(initial=0))
                 continue
             number += int(ndi.label(here, SQUARE)[1])
             groups += int(ndi.label(plane == fibre.outer, SQUARE)[1])

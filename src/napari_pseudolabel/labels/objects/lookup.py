@@ -19,9 +19,7 @@ _MARGIN_PX = 48
 _GROWTH = 3
 
 
-def object_at(
-    plane: Plane, at: Place, scheme: Scheme, probability: NDArray[np.floating] | None = None
-) -> ObjectMask | None:
+def object_at(plane: Plane, at: Place, scheme: Scheme) -> ObjectMask | None:
     """Return the object that a pixel belongs to: the same that `to_instances` makes of the whole plane.
 
     Parameters
@@ -32,8 +30,6 @@ def object_at(
         Row and column.
     scheme
         How classes make objects.
-    probability
-        (H, W) in [0, 1] of the foreground; helps to tell touching objects apart.
 
     Returns
     -------
@@ -49,14 +45,12 @@ def object_at(
     found = component_at(plane, at)
     if found is None or value not in scheme.touching:
         return found
-    parts = divided(found.mask, None if probability is None else probability[found.window], scheme.aspect)
+    parts = divided(found.mask, aspect=scheme.aspect)
     own = parts == parts[at[0] - found.window[0].start, at[1] - found.window[1].start]
     return object_mask(value, found.window, own)
 
 
-def objects_in(
-    plane: Plane, window: Window, scheme: Scheme, probability: NDArray[np.floating] | None = None
-) -> tuple[ObjectMask, ...]:
+def objects_in(plane: Plane, window: Window, scheme: Scheme) -> tuple[ObjectMask, ...]:
     """Return the objects that have a pixel in a window, as a whole, in reading order of their first pixel there.
 
     Parameters
@@ -75,7 +69,7 @@ def objects_in(
     while todo.any():
         row, column = np.unravel_index(int(todo.argmax()), todo.shape)
         at = int(row) + window[0].start, int(column) + window[1].start
-        other = object_at(plane, at, scheme, probability)
+        other = object_at(plane, at, scheme)
         if other is None:  # the plane has changed meanwhile
             break
         todo &= ~other.within(window)
