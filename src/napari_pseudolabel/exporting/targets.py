@@ -186,7 +186,8 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _alike(path: Path) -> Path:
     """By what names are one on some disks: capital letters make no difference there, nor do ways to write an accent."""
-    return path.resolve().with_name(unicodedata.normalize("NFC", path.name).casefold())
+    # Not where a link leads: that may have another name, or be nowhere.
+    return path.parent.resolve() / unicodedata.normalize("NFC", path.name).casefold()
 
 
 def _check_nothing_lost(outputs: Sequence[Path]) -> None:
