@@ -312,6 +312,7 @@ def two_that_touch(grey=0.99, beside=0.0):
         (Scale(), FOUND, 2),
         (Scale(object_size_px=24), None, 2),
         (Scale(factor=1), None, 1),
+        (Scale(factor=1, object_size_px=24), None, 1),
         (Scale(), replace(FOUND, sure=False, why="of something"), 1),
         (Scale(), replace(FOUND, tried=(TriedScale(1.0, 0.95, 0.2),)), 1),
     ],

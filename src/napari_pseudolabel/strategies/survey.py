@@ -465,7 +465,8 @@ def typical_px(settings: LabelSettings, survey: Survey) -> float | None:
     """Width of a typical object in pixels of the image, as it was told or found; None where nobody knows, or models tell objects apart."""
     if any(model.own_objects for model in survey.segmenters):
         return None
-    told = settings.scale.object_size_px
+    # Beside a magnification a size that is told does not count (`Scale.overruled`).
+    told = settings.scale.object_size_px if settings.scale.factor is None else None
     return told or (None if survey.found is None else survey.found.typical_px)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +13,7 @@ from scipy import ndimage as ndi
 
 from napari_pseudolabel.labels.objects.components import SQUARE
 from napari_pseudolabel.labels.objects.instances import to_classes
-from napari_pseudolabel.labels.windows import ALL_OPEN, Sides, rims
+from napari_pseudolabel.labels.windows import ALL_OPEN, Sides, Window, rims
 
 # Probabilities from which on pixels count in one of the depths that are averaged: lines that models half see are shallow.
 _LEVELS = (0.0, 0.7, 0.85, 0.93, 0.97, 0.99)
@@ -27,6 +28,9 @@ _LEAST_CHANCE = 1e-4
 FEATURES = ("smaller", "together", "deeper", "neck", "more convex", "convex", "doubt", "sure between")
 # Logistic regression on pieces of purple and fluorescence nuclei (tools/fit_parting.py); the offset stands last.
 WEIGHTS = (0.354, 0.897, 12.391, -0.415, 22.85, 18.646, 0.581, -0.011, -17.131)
+
+Pair = tuple[int, int]
+Features = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +74,24 @@ def parted(mask: NDArray[np.bool_], sure: NDArray[np.floating], size_px: float) 
         (H, W) int32: 1 to n inside of the mask, 0 elsewhere.
     """
     ground = _Ground.of(mask, sure, size_px)
-    pieces = ground.pieces()
+    pieces, known = ground.pieces(), dict[Pair, Features]()
     for _ in range(_ROUNDS):
-        found = ground.described(pieces)
+        found = ground.described(pieces, known)
         chances = found.features @ np.array(WEIGHTS[:-1]) + WEIGHTS[-1]
-        joined = _mutual(found.pairs, chances, int(pieces.max(initial=0)))
-        if joined is None:
+        chosen = _mutual(found.pairs, chances, int(pieces.max(initial=0)))
+        if not chosen.any():
             break
+        joined = np.arange(pieces.max() + 1, dtype=np.int32)
+        joined[found.pairs[chosen, 1]] = found.pairs[chosen, 0]
         pieces = joined[pieces]
+        # What did not change is not looked at again.
+        same = ~np.isin(found.pairs, found.pairs[chosen]).any(axis=1)
+        known = {
+            (one, other): tuple(row)
+            for (one, other), row in zip(
+                found.pairs[same].tolist(), found.features[same].tolist(), strict=True
+            )
+        }
     _, numbers = np.unique(pieces, return_inverse=True)
     return numbers.reshape(pieces.shape).astype(np.int32) + (0 if (pieces == 0).any() else 1)
 
@@ -118,7 +132,7 @@ def apart(
 def first_pieces(mask: NDArray[np.bool_], sure: NDArray[np.floating], size_px: float) -> Pieces:
     """Return what `parted` begins with, to learn from; parameters as there."""
     ground = _Ground.of(mask, sure, size_px)
-    return ground.described(ground.pieces())
+    return ground.described(ground.pieces(), {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,43 +175,87 @@ class _Ground:
         markers, _ = ndi.label(local_maxima(tops) & self.mask, SQUARE, output=np.int32)
         return np.asarray(watershed(-self.depth, markers, connectivity=SQUARE, mask=self.mask), np.int32)
 
-    def described(self, pieces: NDArray[np.int32]) -> Pieces:
-        """Return which pieces touch, and what speaks for and against two of them being one."""
+    def described(self, pieces: NDArray[np.int32], known: Mapping[Pair, Features]) -> Pieces:
+        """Return which pieces touch, and what speaks for and against two of them being one; of some pairs it is known."""
         one, other = _touching(pieces)
         numbers = np.stack([pieces.ravel()[one], pieces.ravel()[other]], 1)
         swapped = numbers[:, 0] > numbers[:, 1]
         one, other = np.where(swapped, other, one), np.where(swapped, one, other)
         numbers.sort(axis=1)
         pairs, at = np.unique(numbers, axis=0, return_inverse=True)
-        if not len(pairs):
-            return Pieces(pieces, pairs.reshape(0, 2), np.zeros((0, len(FEATURES))))
         order = np.argsort(at, kind="stable")
         starts = np.searchsorted(at[order], np.arange(len(pairs) + 1))
-        shapes = _Shapes.of(pieces, self.size_px)
-        tops = ndi.maximum(self.depth, pieces, np.arange(len(shapes.areas)))
-        inside = _upper(self.logit, pieces, len(shapes.areas))
-        depth, logit = self.depth.ravel(), self.logit.ravel()
+        boxes, seen = ndi.find_objects(pieces), dict[int, _Piece]()
         rows = []
-        for pair, (a, b) in enumerate(pairs.tolist()):
-            chosen = order[starts[pair] : starts[pair + 1]]
-            of_a, of_b = np.unique(one[chosen]), np.unique(other[chosen])
-            between = np.concatenate([of_a, of_b])
-            small, large = sorted((shapes.areas[a], shapes.areas[b]))
-            convex, apart = shapes.together(a, b), shapes.mean_convexity(a, b)
-            most = float(logit[between].max())
-            rows.append(
-                (
-                    math.log(small),
-                    math.log(small + large),
-                    min(tops[a], tops[b]) - float(depth[between].max()),
-                    max(len(of_a), len(of_b)) / self.size_px / math.sqrt(small),
-                    apart - convex,
-                    convex,
-                    min(inside[a], inside[b]) - most,
-                    float(logit[between].mean()),
+        for number, (a, b) in enumerate(pairs.tolist()):
+            if (a, b) not in known:
+                for piece in {a, b} - seen.keys():
+                    seen[piece] = self._piece(pieces, boxes[piece - 1], piece)
+                chosen = order[starts[number] : starts[number + 1]]
+                rows.append(
+                    self._features(seen[a], seen[b], np.unique(one[chosen]), np.unique(other[chosen]))
                 )
-            )
-        return Pieces(pieces, pairs, np.array(rows))
+            else:
+                rows.append(known[a, b])
+        return Pieces(pieces, pairs, np.array(rows).reshape(len(pairs), len(FEATURES)))
+
+    def _piece(self, pieces: NDArray[np.int32], box: Window, number: int) -> _Piece:
+        own = pieces[box] == number
+        corners = _corners(own) + np.array([box[0].start, box[1].start])
+        hull, around = _hull(corners / self.size_px)
+        area = float(own.sum()) / self.size_px**2
+        logits = np.sort(self.logit[box][own])
+        return _Piece(
+            area,
+            hull,
+            area / around,
+            float(self.depth[box][own].max()),
+            float(logits[int(0.8 * (len(logits) - 1))]),
+        )
+
+    def _features(
+        self, one: _Piece, other: _Piece, of_one: NDArray[np.intp], of_other: NDArray[np.intp]
+    ) -> Features:
+        """Return `FEATURES` of two pieces; the last two are the flat places where each touches the other."""
+        between = np.concatenate([of_one, of_other])
+        logit, together = self.logit.ravel()[between], one.area + other.area
+        small = min(one.area, other.area)
+        convex = together / _hull(np.concatenate([one.hull, other.hull]))[1]
+        return (
+            math.log(small),
+            math.log(together),
+            min(one.top, other.top) - float(self.depth.ravel()[between].max()),
+            max(len(of_one), len(of_other)) / self.size_px / math.sqrt(small),
+            (one.area * one.convex + other.area * other.convex) / together - convex,
+            convex,
+            min(one.inside, other.inside) - float(logit.max()),
+            float(logit.mean()),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One piece.
+
+    Attributes
+    ----------
+    area
+        In squares as wide as a typical object.
+    hull
+        (N, 2) corners of its convex hull, in typical objects.
+    convex
+        Its area by that of the hull.
+    top
+        Where it is deepest, see `_Ground`.
+    inside
+        Eightieth percentile of its logits.
+    """
+
+    area: float
+    hull: NDArray[np.float64]
+    convex: float
+    top: float
+    inside: float
 
 
 def _touching(pieces: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -213,56 +271,6 @@ def _touching(pieces: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.i
         ones.append(places[here][differ])
         others.append(places[there][differ])
     return np.concatenate(ones), np.concatenate(others)
-
-
-def _upper(values: NDArray[np.float64], pieces: NDArray[np.int32], count: int) -> NDArray[np.float64]:
-    """Eightieth percentile of the values of each piece; 0 for number 0."""
-    found = np.zeros(count)
-    flat = pieces.ravel()
-    order = np.lexsort((values.ravel(), flat))
-    ends = np.searchsorted(flat[order], np.arange(count + 1))
-    for number in range(1, count):
-        first, last = ends[number], ends[number + 1]
-        if last > first:
-            found[number] = values.ravel()[order[first + int(0.8 * (last - first - 1))]]
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Shapes:
-    """Areas, in squares of typical objects, and corners of the convex hulls of pieces, by their number."""
-
-    areas: NDArray[np.float64]
-    hulls: list[NDArray[np.float64]]
-    convex: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, pieces: NDArray[np.int32], size_px: float) -> Self:
-        """Measure all pieces."""
-        areas, hulls, convex = [0.0], [np.zeros((0, 2))], [1.0]
-        for number, box in enumerate(ndi.find_objects(pieces), start=1):
-            if box is None:
-                areas.append(0.0)
-                hulls.append(np.zeros((0, 2)))
-                convex.append(1.0)
-                continue
-            own = pieces[box] == number
-            corners = _corners(own) + np.array([box[0].start, box[1].start])
-            hull, area = _hull(corners / size_px)
-            areas.append(float(own.sum()) / size_px**2)
-            hulls.append(hull)
-            convex.append(areas[-1] / area)
-        return cls(np.array(areas), hulls, np.array(convex))
-
-    def together(self, one: int, other: int) -> float:
-        """How convex two pieces are as one: area by that of the hull."""
-        _, area = _hull(np.concatenate([self.hulls[one], self.hulls[other]]))
-        return float(self.areas[one] + self.areas[other]) / area
-
-    def mean_convexity(self, one: int, other: int) -> float:
-        """How convex each of them is, by area."""
-        a, b = self.areas[one], self.areas[other]
-        return float((a * self.convex[one] + b * self.convex[other]) / (a + b))
 
 
 def _corners(own: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -282,15 +290,10 @@ def _hull(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     return points[found.vertices], float(found.volume)
 
 
-def _mutual(pairs: NDArray[np.int32], chances: NDArray[np.float64], count: int) -> NDArray[np.int32] | None:
-    """Return new numbers of pieces, of which those became one that fit each other better than any other; None if nothing changes."""
+def _mutual(pairs: NDArray[np.int32], chances: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Return which pairs become one: those that fit each other better than any other."""
     best = np.zeros(count + 1)
     good = chances < 0
     for side in (0, 1):
         np.minimum.at(best, pairs[good, side], chances[good])
-    chosen = good & (chances == best[pairs[:, 0]]) & (chances == best[pairs[:, 1]])
-    if not chosen.any():
-        return None
-    numbers = np.arange(count + 1, dtype=np.int32)
-    numbers[pairs[chosen, 1]] = pairs[chosen, 0]
-    return numbers
+    return good & (chances == best[pairs[:, 0]]) & (chances == best[pairs[:, 1]])
